@@ -1,0 +1,208 @@
+"""The values both planes speak of: frozen, and checked where they are built.
+
+Source of the words: docs/architecture.md. Times are Unix milliseconds, latencies microseconds, weights basis points.
+"""
+
+import enum
+import re
+from dataclasses import dataclass, field
+
+from gnomon.errors import InvalidInput, RouteInvalid
+
+ALL_BP = 10_000
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Stage(enum.IntEnum):
+    """Where a version stands. One version of a model at most is in PRODUCTION."""
+
+    NONE = 1
+    STAGING = 2
+    PRODUCTION = 3
+    ARCHIVED = 4
+
+
+class Role(enum.IntEnum):
+    """What an arm is for."""
+
+    STABLE = 1
+    CANARY = 2
+    SHADOW = 3
+
+
+class RolloutState(enum.IntEnum):
+    """A rollout runs, and ends one of two ways."""
+
+    RUNNING = 1
+    PROMOTED = 2
+    STOPPED = 3
+
+
+def check_model_name(name: str) -> str:
+    """Raises: InvalidInput unless `name` can be a model's (and a folder's)."""
+    if not MODEL_NAME.fullmatch(name):
+        raise InvalidInput(f"model name {name!r}: letters, digits, '.', '_' and '-', at most 100, no leading sign")
+    return name
+
+
+def check_sha256(digest: str) -> str:
+    """Raises: InvalidInput unless `digest` is 64 lower-case hexadecimal digits."""
+    if not SHA256.fullmatch(digest):
+        raise InvalidInput(f"digest {digest!r}: 64 lower-case hexadecimal digits expected")
+    return digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Which number of a version's outputs is compared and sketched."""
+
+    output: str = ""  # empty: the last floating-point output
+    column: int = -1  # of its last axis; -1: the last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """Where a version came from."""
+
+    data_sha256: str = ""
+    data_description: str = ""
+    git_commit: str = ""
+    framework: str = ""
+    trained_by: str = ""
+    trained_unix_ms: int = 0
+    parameters: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Who let a version go on, and why."""
+
+    approver: str
+    note: str = ""
+    approved_unix_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A name clients call."""
+
+    name: str
+    created_unix_ms: int = 0
+    production_version: int = 0  # 0: none
+    versions: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """An immutable artifact of a model with its lineage."""
+
+    model: str
+    version: int
+    artifact_sha256: str
+    artifact_bytes: int = 0
+    profile_sha256: str = ""
+    warmup_sha256: str = ""
+    score: Score = Score()
+    lineage: Lineage = Lineage()
+    stage: Stage = Stage.NONE
+    approval: Approval | None = None
+    created_unix_ms: int = 0
+
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        """Digests of everything a gateway pulls for it."""
+        return tuple(digest for digest in (self.artifact_sha256, self.profile_sha256, self.warmup_sha256) if digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One version inside a route, with its role and weight."""
+
+    version: int
+    role: Role
+    weight_bp: int = ALL_BP
+
+    def __post_init__(self) -> None:
+        if self.version < 1:
+            raise RouteInvalid(f"arm version {self.version}: versions count from 1")
+        if not 0 <= self.weight_bp <= ALL_BP:
+            raise RouteInvalid(f"weight {self.weight_bp} of version {self.version}: 0 to {ALL_BP} basis points")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Which arms a model has; its revision is the epoch of the predictions made under it.
+
+    Raises: RouteInvalid unless there is exactly one stable arm, stable and canary weights sum to 10 000, no version
+    stands twice and there is at most one shadow.
+    """
+
+    model: str
+    arms: tuple[Arm, ...]
+    revision: int = 0
+    warm: tuple[int, ...] = ()
+    latency_thresholds_us: tuple[int, ...] = ()
+    disagreement_tolerance: float = 0.1
+    actor: str = ""
+    reason: str = ""
+    created_unix_ms: int = 0
+
+    def __post_init__(self) -> None:
+        check_model_name(self.model)
+        if len(self.with_role(Role.STABLE)) != 1:
+            raise RouteInvalid(f"route of {self.model}: {len(self.with_role(Role.STABLE))} stable arms; exactly one needed")
+        if len(self.with_role(Role.SHADOW)) > 1:
+            raise RouteInvalid(f"route of {self.model}: more than one shadow arm")
+        versions = [arm.version for arm in self.arms]
+        if len(set(versions)) != len(versions):
+            raise RouteInvalid(f"route of {self.model}: a version stands twice in {versions}")
+        total = sum(arm.weight_bp for arm in self.arms if arm.role is not Role.SHADOW)
+        if total != ALL_BP:
+            raise RouteInvalid(f"route of {self.model}: stable and canary weights sum to {total}, not {ALL_BP}")
+
+    def with_role(self, role: Role) -> tuple[Arm, ...]:
+        return tuple(arm for arm in self.arms if arm.role is role)
+
+    @property
+    def stable(self) -> Arm:
+        return self.with_role(Role.STABLE)[0]
+
+    @property
+    def canaries(self) -> tuple[Arm, ...]:
+        return self.with_role(Role.CANARY)
+
+    @property
+    def shadow(self) -> Arm | None:
+        arms = self.with_role(Role.SHADOW)
+        return arms[0] if arms else None
+
+    @property
+    def loaded(self) -> tuple[int, ...]:
+        """Versions a gateway keeps loaded under this route, ascending."""
+        return tuple(sorted({arm.version for arm in self.arms} | set(self.warm)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelState:
+    """One model of the desired state: its route, and every version the route loads."""
+
+    route: Route
+    versions: tuple[Version, ...]
+
+    def __post_init__(self) -> None:
+        missing = set(self.route.loaded) - {version.version for version in self.versions}
+        if missing:
+            raise RouteInvalid(f"route of {self.route.model} names versions {sorted(missing)} that are not in the state")
+
+    def version(self, number: int) -> Version:
+        return next(version for version in self.versions if version.version == number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredState:
+    """What a gateway is to serve, whole: what is left out is to be unloaded."""
+
+    revision: int = 0
+    models: tuple[ModelState, ...] = ()

@@ -1,0 +1,128 @@
+"""What gateways report and gates judge: totals, so that a report may be lost or repeated without harm."""
+
+from dataclasses import dataclass
+
+from gnomon.domain import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadFailure:
+    """A version a gateway could not load, and why."""
+
+    model: str
+    version: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayStatus:
+    """Which revision every worker of a gateway serves."""
+
+    gateway_id: str
+    applied_revision: int
+    workers: int = 0
+    failures: tuple[LoadFailure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """A gnomon.stats.latency histogram without its zeros: buckets ascending, a count each."""
+
+    bucket: tuple[int, ...] = ()
+    count: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmStats:
+    """Calls one arm took in one epoch. Latencies in microseconds."""
+
+    model: str
+    epoch: int
+    version: int
+    role: Role
+    answered: int = 0
+    failed: int = 0
+    over: tuple[int, ...] = ()  # answered slower than each of the route's latency_thresholds_us
+    latency: Histogram = Histogram()
+    run: Histogram = Histogram()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairStats:
+    """A shadow's scores beside the live ones of the same calls, in one epoch."""
+
+    model: str
+    epoch: int
+    version: int
+    live_version: int
+    pairs: int = 0
+    disagreements: int = 0
+    flips_up: int = 0
+    flips_down: int = 0
+    delta: Histogram = Histogram()
+    sum_live: float = 0.0
+    sum_shadow: float = 0.0
+    sum_live_squared: float = 0.0
+    sum_shadow_squared: float = 0.0
+    sum_product: float = 0.0
+    run: Histogram = Histogram()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftTick:
+    """Drift counts of one sub-window: int64 little-endian, the profile's monitors one after the other."""
+
+    model: str
+    version: int
+    tick: int
+    tick_s: float
+    rows: int
+    counts: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsReport:
+    """Everything one observer has to tell, whole."""
+
+    gateway_id: str
+    arms: tuple[ArmStats, ...] = ()
+    pairs: tuple[PairStats, ...] = ()
+    ticks: tuple[DriftTick, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorDrift:
+    """One feature's, or the score's, distance from the profile."""
+
+    name: str
+    is_score: bool = False
+    rows: int = 0
+    psi: float = 0.0
+    psi_corrected: float = 0.0
+    psi_p_value: float = 1.0
+    psi_lower: float = 0.0
+    ks_lo: float = 0.0
+    ks_hi: float = 0.0
+    ks_p_value: float = 1.0
+    missing_share: float = 0.0
+    missing_reference: float = 0.0
+    alarmed: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """All monitors of a version over one span of time."""
+
+    model: str
+    version: int
+    from_unix_ms: int
+    to_unix_ms: int
+    rows: int
+    alpha: float
+    tolerance: float
+    monitors: tuple[MonitorDrift, ...] = ()
+
+    @property
+    def alarmed(self) -> tuple[str, ...]:
+        return tuple(monitor.name for monitor in self.monitors if monitor.alarmed)

@@ -1,0 +1,64 @@
+"""Messages and service of the Open Inference Protocol v2, built in a private descriptor pool.
+
+Another client of the same protocol registers the same names in the default pool; two definitions there would clash. The
+bytes on the wire are the protocol's.
+"""
+
+from importlib import resources
+from typing import Any
+
+import grpc
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+SERVICE = "inference.GRPCInferenceService"
+FILE = descriptor_pb2.FileDescriptorSet.FromString(resources.files("gnomon").joinpath("oip.binpb").read_bytes()).file[0]
+
+pool = descriptor_pool.DescriptorPool()
+_file = pool.AddSerializedFile(FILE.SerializeToString())
+_service = pool.FindServiceByName(SERVICE)
+
+
+def _message(name: str) -> Any:
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"inference.{name}"))
+
+
+ServerLiveRequest = _message("ServerLiveRequest")
+ServerLiveResponse = _message("ServerLiveResponse")
+ServerReadyRequest = _message("ServerReadyRequest")
+ServerReadyResponse = _message("ServerReadyResponse")
+ModelReadyRequest = _message("ModelReadyRequest")
+ModelReadyResponse = _message("ModelReadyResponse")
+ServerMetadataRequest = _message("ServerMetadataRequest")
+ServerMetadataResponse = _message("ServerMetadataResponse")
+ModelMetadataRequest = _message("ModelMetadataRequest")
+ModelMetadataResponse = _message("ModelMetadataResponse")
+ModelInferRequest = _message("ModelInferRequest")
+ModelInferResponse = _message("ModelInferResponse")
+InferTensorContents = _message("InferTensorContents")
+
+
+def add_GRPCInferenceServiceServicer_to_server(servicer: Any, server: Any) -> None:
+    """What grpcio would have generated: one unary handler a method of the service."""
+    handlers = {
+        method.name: grpc.unary_unary_rpc_method_handler(
+            getattr(servicer, method.name),
+            request_deserializer=message_factory.GetMessageClass(method.input_type).FromString,
+            response_serializer=message_factory.GetMessageClass(method.output_type).SerializeToString,
+        )
+        for method in _service.methods
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+    server.add_registered_method_handlers(SERVICE, handlers)
+
+
+class GRPCInferenceServiceStub:
+    """One unary callable a method of the service, as grpcio would have generated it."""
+
+    def __init__(self, channel: Any) -> None:
+        for method in _service.methods:
+            call = channel.unary_unary(
+                f"/{SERVICE}/{method.name}",
+                request_serializer=message_factory.GetMessageClass(method.input_type).SerializeToString,
+                response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
+            )
+            setattr(self, method.name, call)

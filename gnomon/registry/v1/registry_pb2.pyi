@@ -1,0 +1,617 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Stage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STAGE_UNSPECIFIED: _ClassVar[Stage]
+    STAGE_NONE: _ClassVar[Stage]
+    STAGE_STAGING: _ClassVar[Stage]
+    STAGE_PRODUCTION: _ClassVar[Stage]
+    STAGE_ARCHIVED: _ClassVar[Stage]
+
+class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ROLE_UNSPECIFIED: _ClassVar[Role]
+    ROLE_STABLE: _ClassVar[Role]
+    ROLE_CANARY: _ClassVar[Role]
+    ROLE_SHADOW: _ClassVar[Role]
+
+class RolloutState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ROLLOUT_STATE_UNSPECIFIED: _ClassVar[RolloutState]
+    ROLLOUT_STATE_RUNNING: _ClassVar[RolloutState]
+    ROLLOUT_STATE_PROMOTED: _ClassVar[RolloutState]
+    ROLLOUT_STATE_STOPPED: _ClassVar[RolloutState]
+STAGE_UNSPECIFIED: Stage
+STAGE_NONE: Stage
+STAGE_STAGING: Stage
+STAGE_PRODUCTION: Stage
+STAGE_ARCHIVED: Stage
+ROLE_UNSPECIFIED: Role
+ROLE_STABLE: Role
+ROLE_CANARY: Role
+ROLE_SHADOW: Role
+ROLLOUT_STATE_UNSPECIFIED: RolloutState
+ROLLOUT_STATE_RUNNING: RolloutState
+ROLLOUT_STATE_PROMOTED: RolloutState
+ROLLOUT_STATE_STOPPED: RolloutState
+
+class ArtifactChunk(_message.Message):
+    __slots__ = ("sha256", "data")
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    sha256: str
+    data: bytes
+    def __init__(self, sha256: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class Artifact(_message.Message):
+    __slots__ = ("sha256", "size_bytes")
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    sha256: str
+    size_bytes: int
+    def __init__(self, sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ...) -> None: ...
+
+class GetArtifactRequest(_message.Message):
+    __slots__ = ("sha256",)
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    sha256: str
+    def __init__(self, sha256: _Optional[str] = ...) -> None: ...
+
+class Model(_message.Message):
+    __slots__ = ("name", "created_unix_ms", "production_version", "versions")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CREATED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    PRODUCTION_VERSION_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    created_unix_ms: int
+    production_version: int
+    versions: int
+    def __init__(self, name: _Optional[str] = ..., created_unix_ms: _Optional[int] = ..., production_version: _Optional[int] = ..., versions: _Optional[int] = ...) -> None: ...
+
+class Lineage(_message.Message):
+    __slots__ = ("data_sha256", "data_description", "git_commit", "framework", "trained_by", "trained_unix_ms", "parameters", "metrics")
+    class ParametersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class MetricsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    DATA_SHA256_FIELD_NUMBER: _ClassVar[int]
+    DATA_DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    GIT_COMMIT_FIELD_NUMBER: _ClassVar[int]
+    FRAMEWORK_FIELD_NUMBER: _ClassVar[int]
+    TRAINED_BY_FIELD_NUMBER: _ClassVar[int]
+    TRAINED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    data_sha256: str
+    data_description: str
+    git_commit: str
+    framework: str
+    trained_by: str
+    trained_unix_ms: int
+    parameters: _containers.ScalarMap[str, str]
+    metrics: _containers.ScalarMap[str, float]
+    def __init__(self, data_sha256: _Optional[str] = ..., data_description: _Optional[str] = ..., git_commit: _Optional[str] = ..., framework: _Optional[str] = ..., trained_by: _Optional[str] = ..., trained_unix_ms: _Optional[int] = ..., parameters: _Optional[_Mapping[str, str]] = ..., metrics: _Optional[_Mapping[str, float]] = ...) -> None: ...
+
+class Score(_message.Message):
+    __slots__ = ("output", "column")
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    output: str
+    column: int
+    def __init__(self, output: _Optional[str] = ..., column: _Optional[int] = ...) -> None: ...
+
+class Approval(_message.Message):
+    __slots__ = ("approver", "note", "approved_unix_ms")
+    APPROVER_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    APPROVED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    approver: str
+    note: str
+    approved_unix_ms: int
+    def __init__(self, approver: _Optional[str] = ..., note: _Optional[str] = ..., approved_unix_ms: _Optional[int] = ...) -> None: ...
+
+class Version(_message.Message):
+    __slots__ = ("model", "version", "artifact_sha256", "artifact_bytes", "profile_sha256", "warmup_sha256", "score", "lineage", "stage", "approval", "created_unix_ms")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_SHA256_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_SHA256_FIELD_NUMBER: _ClassVar[int]
+    WARMUP_SHA256_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    LINEAGE_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    APPROVAL_FIELD_NUMBER: _ClassVar[int]
+    CREATED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    artifact_sha256: str
+    artifact_bytes: int
+    profile_sha256: str
+    warmup_sha256: str
+    score: Score
+    lineage: Lineage
+    stage: Stage
+    approval: Approval
+    created_unix_ms: int
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., artifact_sha256: _Optional[str] = ..., artifact_bytes: _Optional[int] = ..., profile_sha256: _Optional[str] = ..., warmup_sha256: _Optional[str] = ..., score: _Optional[_Union[Score, _Mapping]] = ..., lineage: _Optional[_Union[Lineage, _Mapping]] = ..., stage: _Optional[_Union[Stage, str]] = ..., approval: _Optional[_Union[Approval, _Mapping]] = ..., created_unix_ms: _Optional[int] = ...) -> None: ...
+
+class Arm(_message.Message):
+    __slots__ = ("version", "role", "weight_bp")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_BP_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    role: Role
+    weight_bp: int
+    def __init__(self, version: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., weight_bp: _Optional[int] = ...) -> None: ...
+
+class Route(_message.Message):
+    __slots__ = ("model", "revision", "arms", "warm", "latency_thresholds_us", "disagreement_tolerance", "actor", "reason", "created_unix_ms")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    ARMS_FIELD_NUMBER: _ClassVar[int]
+    WARM_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_THRESHOLDS_US_FIELD_NUMBER: _ClassVar[int]
+    DISAGREEMENT_TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CREATED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    revision: int
+    arms: _containers.RepeatedCompositeFieldContainer[Arm]
+    warm: _containers.RepeatedScalarFieldContainer[int]
+    latency_thresholds_us: _containers.RepeatedScalarFieldContainer[int]
+    disagreement_tolerance: float
+    actor: str
+    reason: str
+    created_unix_ms: int
+    def __init__(self, model: _Optional[str] = ..., revision: _Optional[int] = ..., arms: _Optional[_Iterable[_Union[Arm, _Mapping]]] = ..., warm: _Optional[_Iterable[int]] = ..., latency_thresholds_us: _Optional[_Iterable[int]] = ..., disagreement_tolerance: _Optional[float] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., created_unix_ms: _Optional[int] = ...) -> None: ...
+
+class Step(_message.Message):
+    __slots__ = ("role", "weight_bp", "min_calls", "timeout_s")
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_BP_FIELD_NUMBER: _ClassVar[int]
+    MIN_CALLS_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    role: Role
+    weight_bp: int
+    min_calls: int
+    timeout_s: float
+    def __init__(self, role: _Optional[_Union[Role, str]] = ..., weight_bp: _Optional[int] = ..., min_calls: _Optional[int] = ..., timeout_s: _Optional[float] = ...) -> None: ...
+
+class Policy(_message.Message):
+    __slots__ = ("steps", "alpha", "p99_budget_us", "max_latency_ratio", "max_error_share", "disagreement_tolerance", "max_disagreement_share", "max_run_ratio")
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    ALPHA_FIELD_NUMBER: _ClassVar[int]
+    P99_BUDGET_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_RATIO_FIELD_NUMBER: _ClassVar[int]
+    MAX_ERROR_SHARE_FIELD_NUMBER: _ClassVar[int]
+    DISAGREEMENT_TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    MAX_DISAGREEMENT_SHARE_FIELD_NUMBER: _ClassVar[int]
+    MAX_RUN_RATIO_FIELD_NUMBER: _ClassVar[int]
+    steps: _containers.RepeatedCompositeFieldContainer[Step]
+    alpha: float
+    p99_budget_us: int
+    max_latency_ratio: float
+    max_error_share: float
+    disagreement_tolerance: float
+    max_disagreement_share: float
+    max_run_ratio: float
+    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., alpha: _Optional[float] = ..., p99_budget_us: _Optional[int] = ..., max_latency_ratio: _Optional[float] = ..., max_error_share: _Optional[float] = ..., disagreement_tolerance: _Optional[float] = ..., max_disagreement_share: _Optional[float] = ..., max_run_ratio: _Optional[float] = ...) -> None: ...
+
+class GateVerdict(_message.Message):
+    __slots__ = ("gate", "verdict", "need", "reason", "evidence_json")
+    GATE_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    NEED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_JSON_FIELD_NUMBER: _ClassVar[int]
+    gate: str
+    verdict: str
+    need: int
+    reason: str
+    evidence_json: str
+    def __init__(self, gate: _Optional[str] = ..., verdict: _Optional[str] = ..., need: _Optional[int] = ..., reason: _Optional[str] = ..., evidence_json: _Optional[str] = ...) -> None: ...
+
+class Decision(_message.Message):
+    __slots__ = ("decided_unix_ms", "step", "epoch", "action", "gate", "reason", "verdicts")
+    DECIDED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    GATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    VERDICTS_FIELD_NUMBER: _ClassVar[int]
+    decided_unix_ms: int
+    step: int
+    epoch: int
+    action: str
+    gate: str
+    reason: str
+    verdicts: _containers.RepeatedCompositeFieldContainer[GateVerdict]
+    def __init__(self, decided_unix_ms: _Optional[int] = ..., step: _Optional[int] = ..., epoch: _Optional[int] = ..., action: _Optional[str] = ..., gate: _Optional[str] = ..., reason: _Optional[str] = ..., verdicts: _Optional[_Iterable[_Union[GateVerdict, _Mapping]]] = ...) -> None: ...
+
+class Rollout(_message.Message):
+    __slots__ = ("model", "id", "version", "baseline", "policy", "state", "step", "gate", "reason", "decisions", "latest", "actor", "started_unix_ms", "ended_unix_ms")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    GATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    LATEST_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    STARTED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    ENDED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    id: int
+    version: int
+    baseline: int
+    policy: Policy
+    state: RolloutState
+    step: int
+    gate: str
+    reason: str
+    decisions: _containers.RepeatedCompositeFieldContainer[Decision]
+    latest: _containers.RepeatedCompositeFieldContainer[GateVerdict]
+    actor: str
+    started_unix_ms: int
+    ended_unix_ms: int
+    def __init__(self, model: _Optional[str] = ..., id: _Optional[int] = ..., version: _Optional[int] = ..., baseline: _Optional[int] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., state: _Optional[_Union[RolloutState, str]] = ..., step: _Optional[int] = ..., gate: _Optional[str] = ..., reason: _Optional[str] = ..., decisions: _Optional[_Iterable[_Union[Decision, _Mapping]]] = ..., latest: _Optional[_Iterable[_Union[GateVerdict, _Mapping]]] = ..., actor: _Optional[str] = ..., started_unix_ms: _Optional[int] = ..., ended_unix_ms: _Optional[int] = ...) -> None: ...
+
+class ListModelsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListModelsResponse(_message.Message):
+    __slots__ = ("models",)
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[Model]
+    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
+
+class RegisterVersionRequest(_message.Message):
+    __slots__ = ("model", "version", "artifact_sha256", "profile_sha256", "warmup_sha256", "score", "lineage")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_SHA256_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_SHA256_FIELD_NUMBER: _ClassVar[int]
+    WARMUP_SHA256_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    LINEAGE_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    artifact_sha256: str
+    profile_sha256: str
+    warmup_sha256: str
+    score: Score
+    lineage: Lineage
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., artifact_sha256: _Optional[str] = ..., profile_sha256: _Optional[str] = ..., warmup_sha256: _Optional[str] = ..., score: _Optional[_Union[Score, _Mapping]] = ..., lineage: _Optional[_Union[Lineage, _Mapping]] = ...) -> None: ...
+
+class GetVersionRequest(_message.Message):
+    __slots__ = ("model", "version")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class ListVersionsRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class ListVersionsResponse(_message.Message):
+    __slots__ = ("versions",)
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    versions: _containers.RepeatedCompositeFieldContainer[Version]
+    def __init__(self, versions: _Optional[_Iterable[_Union[Version, _Mapping]]] = ...) -> None: ...
+
+class ApproveVersionRequest(_message.Message):
+    __slots__ = ("model", "version", "approver", "note")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    APPROVER_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    approver: str
+    note: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., approver: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
+
+class SetStageRequest(_message.Message):
+    __slots__ = ("model", "version", "stage", "actor")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    stage: Stage
+    actor: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., stage: _Optional[_Union[Stage, str]] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class GetRouteRequest(_message.Message):
+    __slots__ = ("model", "revision")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    revision: int
+    def __init__(self, model: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class SetRouteRequest(_message.Message):
+    __slots__ = ("route", "expected_revision")
+    ROUTE_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    route: Route
+    expected_revision: int
+    def __init__(self, route: _Optional[_Union[Route, _Mapping]] = ..., expected_revision: _Optional[int] = ...) -> None: ...
+
+class StartRolloutRequest(_message.Message):
+    __slots__ = ("model", "version", "policy", "actor")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    policy: Policy
+    actor: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class GetRolloutRequest(_message.Message):
+    __slots__ = ("model", "id")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    id: int
+    def __init__(self, model: _Optional[str] = ..., id: _Optional[int] = ...) -> None: ...
+
+class ListRolloutsRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class ListRolloutsResponse(_message.Message):
+    __slots__ = ("rollouts",)
+    ROLLOUTS_FIELD_NUMBER: _ClassVar[int]
+    rollouts: _containers.RepeatedCompositeFieldContainer[Rollout]
+    def __init__(self, rollouts: _Optional[_Iterable[_Union[Rollout, _Mapping]]] = ...) -> None: ...
+
+class AbortRolloutRequest(_message.Message):
+    __slots__ = ("model", "reason", "actor")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    reason: str
+    actor: str
+    def __init__(self, model: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class WatchConfigRequest(_message.Message):
+    __slots__ = ("gateway_id",)
+    GATEWAY_ID_FIELD_NUMBER: _ClassVar[int]
+    gateway_id: str
+    def __init__(self, gateway_id: _Optional[str] = ...) -> None: ...
+
+class DesiredState(_message.Message):
+    __slots__ = ("revision", "models")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    models: _containers.RepeatedCompositeFieldContainer[ModelState]
+    def __init__(self, revision: _Optional[int] = ..., models: _Optional[_Iterable[_Union[ModelState, _Mapping]]] = ...) -> None: ...
+
+class ModelState(_message.Message):
+    __slots__ = ("route", "versions")
+    ROUTE_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    route: Route
+    versions: _containers.RepeatedCompositeFieldContainer[Version]
+    def __init__(self, route: _Optional[_Union[Route, _Mapping]] = ..., versions: _Optional[_Iterable[_Union[Version, _Mapping]]] = ...) -> None: ...
+
+class LoadFailure(_message.Message):
+    __slots__ = ("model", "version", "reason")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    reason: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class GatewayStatus(_message.Message):
+    __slots__ = ("gateway_id", "applied_revision", "workers", "failures")
+    GATEWAY_ID_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    gateway_id: str
+    applied_revision: int
+    workers: int
+    failures: _containers.RepeatedCompositeFieldContainer[LoadFailure]
+    def __init__(self, gateway_id: _Optional[str] = ..., applied_revision: _Optional[int] = ..., workers: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[LoadFailure, _Mapping]]] = ...) -> None: ...
+
+class Histogram(_message.Message):
+    __slots__ = ("bucket", "count")
+    BUCKET_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    bucket: _containers.RepeatedScalarFieldContainer[int]
+    count: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, bucket: _Optional[_Iterable[int]] = ..., count: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ArmStats(_message.Message):
+    __slots__ = ("model", "epoch", "version", "role", "answered", "failed", "over", "latency", "run")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    OVER_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    epoch: int
+    version: int
+    role: Role
+    answered: int
+    failed: int
+    over: _containers.RepeatedScalarFieldContainer[int]
+    latency: Histogram
+    run: Histogram
+    def __init__(self, model: _Optional[str] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., answered: _Optional[int] = ..., failed: _Optional[int] = ..., over: _Optional[_Iterable[int]] = ..., latency: _Optional[_Union[Histogram, _Mapping]] = ..., run: _Optional[_Union[Histogram, _Mapping]] = ...) -> None: ...
+
+class PairStats(_message.Message):
+    __slots__ = ("model", "epoch", "version", "live_version", "pairs", "disagreements", "flips_up", "flips_down", "delta", "sum_live", "sum_shadow", "sum_live_squared", "sum_shadow_squared", "sum_product", "run")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LIVE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    DISAGREEMENTS_FIELD_NUMBER: _ClassVar[int]
+    FLIPS_UP_FIELD_NUMBER: _ClassVar[int]
+    FLIPS_DOWN_FIELD_NUMBER: _ClassVar[int]
+    DELTA_FIELD_NUMBER: _ClassVar[int]
+    SUM_LIVE_FIELD_NUMBER: _ClassVar[int]
+    SUM_SHADOW_FIELD_NUMBER: _ClassVar[int]
+    SUM_LIVE_SQUARED_FIELD_NUMBER: _ClassVar[int]
+    SUM_SHADOW_SQUARED_FIELD_NUMBER: _ClassVar[int]
+    SUM_PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    epoch: int
+    version: int
+    live_version: int
+    pairs: int
+    disagreements: int
+    flips_up: int
+    flips_down: int
+    delta: Histogram
+    sum_live: float
+    sum_shadow: float
+    sum_live_squared: float
+    sum_shadow_squared: float
+    sum_product: float
+    run: Histogram
+    def __init__(self, model: _Optional[str] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., live_version: _Optional[int] = ..., pairs: _Optional[int] = ..., disagreements: _Optional[int] = ..., flips_up: _Optional[int] = ..., flips_down: _Optional[int] = ..., delta: _Optional[_Union[Histogram, _Mapping]] = ..., sum_live: _Optional[float] = ..., sum_shadow: _Optional[float] = ..., sum_live_squared: _Optional[float] = ..., sum_shadow_squared: _Optional[float] = ..., sum_product: _Optional[float] = ..., run: _Optional[_Union[Histogram, _Mapping]] = ...) -> None: ...
+
+class DriftTick(_message.Message):
+    __slots__ = ("model", "version", "tick", "tick_s", "rows", "counts")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    TICK_FIELD_NUMBER: _ClassVar[int]
+    TICK_S_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    tick: int
+    tick_s: float
+    rows: int
+    counts: bytes
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., tick: _Optional[int] = ..., tick_s: _Optional[float] = ..., rows: _Optional[int] = ..., counts: _Optional[bytes] = ...) -> None: ...
+
+class StatsReport(_message.Message):
+    __slots__ = ("gateway_id", "arms", "pairs", "ticks")
+    GATEWAY_ID_FIELD_NUMBER: _ClassVar[int]
+    ARMS_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    TICKS_FIELD_NUMBER: _ClassVar[int]
+    gateway_id: str
+    arms: _containers.RepeatedCompositeFieldContainer[ArmStats]
+    pairs: _containers.RepeatedCompositeFieldContainer[PairStats]
+    ticks: _containers.RepeatedCompositeFieldContainer[DriftTick]
+    def __init__(self, gateway_id: _Optional[str] = ..., arms: _Optional[_Iterable[_Union[ArmStats, _Mapping]]] = ..., pairs: _Optional[_Iterable[_Union[PairStats, _Mapping]]] = ..., ticks: _Optional[_Iterable[_Union[DriftTick, _Mapping]]] = ...) -> None: ...
+
+class ReportAck(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetDriftRequest(_message.Message):
+    __slots__ = ("model", "version", "from_unix_ms", "to_unix_ms")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    FROM_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    TO_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    from_unix_ms: int
+    to_unix_ms: int
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., from_unix_ms: _Optional[int] = ..., to_unix_ms: _Optional[int] = ...) -> None: ...
+
+class MonitorDrift(_message.Message):
+    __slots__ = ("name", "is_score", "rows", "psi", "psi_corrected", "psi_p_value", "psi_lower", "ks_lo", "ks_hi", "ks_p_value", "missing_share", "missing_reference", "alarmed", "reason")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    IS_SCORE_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    PSI_FIELD_NUMBER: _ClassVar[int]
+    PSI_CORRECTED_FIELD_NUMBER: _ClassVar[int]
+    PSI_P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    PSI_LOWER_FIELD_NUMBER: _ClassVar[int]
+    KS_LO_FIELD_NUMBER: _ClassVar[int]
+    KS_HI_FIELD_NUMBER: _ClassVar[int]
+    KS_P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    MISSING_SHARE_FIELD_NUMBER: _ClassVar[int]
+    MISSING_REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    ALARMED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    is_score: bool
+    rows: int
+    psi: float
+    psi_corrected: float
+    psi_p_value: float
+    psi_lower: float
+    ks_lo: float
+    ks_hi: float
+    ks_p_value: float
+    missing_share: float
+    missing_reference: float
+    alarmed: bool
+    reason: str
+    def __init__(self, name: _Optional[str] = ..., is_score: bool = ..., rows: _Optional[int] = ..., psi: _Optional[float] = ..., psi_corrected: _Optional[float] = ..., psi_p_value: _Optional[float] = ..., psi_lower: _Optional[float] = ..., ks_lo: _Optional[float] = ..., ks_hi: _Optional[float] = ..., ks_p_value: _Optional[float] = ..., missing_share: _Optional[float] = ..., missing_reference: _Optional[float] = ..., alarmed: bool = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Drift(_message.Message):
+    __slots__ = ("model", "version", "from_unix_ms", "to_unix_ms", "rows", "alpha", "tolerance", "monitors")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    FROM_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    TO_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    ALPHA_FIELD_NUMBER: _ClassVar[int]
+    TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    MONITORS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    from_unix_ms: int
+    to_unix_ms: int
+    rows: int
+    alpha: float
+    tolerance: float
+    monitors: _containers.RepeatedCompositeFieldContainer[MonitorDrift]
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., from_unix_ms: _Optional[int] = ..., to_unix_ms: _Optional[int] = ..., rows: _Optional[int] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., monitors: _Optional[_Iterable[_Union[MonitorDrift, _Mapping]]] = ...) -> None: ...
