@@ -4,6 +4,7 @@ Source of the words: docs/architecture.md. Times are Unix milliseconds, latencie
 """
 
 import enum
+import math
 import re
 from dataclasses import dataclass, field
 
@@ -152,7 +153,9 @@ class Route:
     def __post_init__(self) -> None:
         check_model_name(self.model)
         if len(self.with_role(Role.STABLE)) != 1:
-            raise RouteInvalid(f"route of {self.model}: {len(self.with_role(Role.STABLE))} stable arms; exactly one needed")
+            raise RouteInvalid(
+                f"route of {self.model}: {len(self.with_role(Role.STABLE))} stable arms; exactly one needed"
+            )
         if len(self.with_role(Role.SHADOW)) > 1:
             raise RouteInvalid(f"route of {self.model}: more than one shadow arm")
         versions = [arm.version for arm in self.arms]
@@ -161,6 +164,16 @@ class Route:
         total = sum(arm.weight_bp for arm in self.arms if arm.role is not Role.SHADOW)
         if total != ALL_BP:
             raise RouteInvalid(f"route of {self.model}: stable and canary weights sum to {total}, not {ALL_BP}")
+
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        if not 0 <= self.disagreement_tolerance < math.inf:
+            raise InvalidInput(f"disagreement_tolerance {self.disagreement_tolerance}: a number from 0 expected")
+        if any(threshold < 0 for threshold in self.latency_thresholds_us):
+            raise InvalidInput(f"latency_thresholds_us {self.latency_thresholds_us}: no threshold below 0")
+        if any(version < 1 for version in self.warm):
+            raise RouteInvalid(f"warm versions {self.warm}: versions count from 1")
 
     def with_role(self, role: Role) -> tuple[Arm, ...]:
         return tuple(arm for arm in self.arms if arm.role is role)
@@ -194,7 +207,9 @@ class ModelState:
     def __post_init__(self) -> None:
         missing = set(self.route.loaded) - {version.version for version in self.versions}
         if missing:
-            raise RouteInvalid(f"route of {self.route.model} names versions {sorted(missing)} that are not in the state")
+            raise RouteInvalid(
+                f"route of {self.route.model} names versions {sorted(missing)} that are not in the state"
+            )
 
     def version(self, number: int) -> Version:
         return next(version for version in self.versions if version.version == number)

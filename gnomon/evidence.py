@@ -1,8 +1,24 @@
 """What gateways report and gates judge: totals, so that a report may be lost or repeated without harm."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
-from gnomon.domain import Role
+from gnomon.domain import Role, check_model_name
+from gnomon.errors import InvalidInput
+
+COUNT_BYTES = 8
+
+
+def _check_counts(value: Any, *names: str) -> None:
+    for name in names:
+        if getattr(value, name) < 0:
+            raise InvalidInput(f"{name} {getattr(value, name)} of {type(value).__name__}: a count cannot be negative")
+
+
+def _check_gateway(gateway_id: str) -> None:
+    if not gateway_id:
+        raise InvalidInput("gateway_id '': a gateway has a name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +39,10 @@ class GatewayStatus:
     workers: int = 0
     failures: tuple[LoadFailure, ...] = ()
 
+    def __post_init__(self) -> None:
+        _check_gateway(self.gateway_id)
+        _check_counts(self, "applied_revision", "workers")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
@@ -30,6 +50,12 @@ class Histogram:
 
     bucket: tuple[int, ...] = ()
     count: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.bucket) != len(self.count):
+            raise InvalidInput(f"histogram of {len(self.bucket)} buckets with {len(self.count)} counts: one a bucket")
+        if any(number < 0 for number in (*self.bucket, *self.count)):
+            raise InvalidInput(f"histogram {self.bucket[:8]} {self.count[:8]}: a negative bucket or count")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +71,12 @@ class ArmStats:
     over: tuple[int, ...] = ()  # answered slower than each of the route's latency_thresholds_us
     latency: Histogram = Histogram()
     run: Histogram = Histogram()
+
+    def __post_init__(self) -> None:
+        check_model_name(self.model)
+        _check_counts(self, "epoch", "version", "answered", "failed")
+        if any(count < 0 for count in self.over):
+            raise InvalidInput(f"over {self.over} of ArmStats: a count cannot be negative")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +99,10 @@ class PairStats:
     sum_product: float = 0.0
     run: Histogram = Histogram()
 
+    def __post_init__(self) -> None:
+        check_model_name(self.model)
+        _check_counts(self, "epoch", "version", "live_version", "pairs", "disagreements", "flips_up", "flips_down")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftTick:
@@ -79,6 +115,14 @@ class DriftTick:
     rows: int
     counts: bytes
 
+    def __post_init__(self) -> None:
+        check_model_name(self.model)
+        _check_counts(self, "version", "tick", "rows")
+        if not 0 < self.tick_s < math.inf:
+            raise InvalidInput(f"tick_s {self.tick_s} of DriftTick: a positive number of seconds expected")
+        if len(self.counts) % COUNT_BYTES:
+            raise InvalidInput(f"counts of {len(self.counts)} bytes: a whole number of int64 expected")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatsReport:
@@ -88,6 +132,9 @@ class StatsReport:
     arms: tuple[ArmStats, ...] = ()
     pairs: tuple[PairStats, ...] = ()
     ticks: tuple[DriftTick, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_gateway(self.gateway_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """What a rollout is: a policy of steps and gates, and the record of what was decided on which numbers."""
 
+import math
 from dataclasses import dataclass
 
 from gnomon.domain import ALL_BP, Role, RolloutState
@@ -20,8 +21,10 @@ class Step:
             raise InvalidInput(f"step role {self.role.name}: SHADOW or CANARY expected")
         if not 1 <= self.weight_bp <= ALL_BP:
             raise InvalidInput(f"step weight {self.weight_bp}: 1 to {ALL_BP} basis points expected")
-        if self.min_calls < 1 or self.timeout_s <= 0:
-            raise InvalidInput(f"step of {self.weight_bp} bp: min_calls and timeout_s must be positive")
+        if self.min_calls < 1:
+            raise InvalidInput(f"step min_calls {self.min_calls}: 1 or more expected")
+        if not 0 < self.timeout_s < math.inf:
+            raise InvalidInput(f"step timeout_s {self.timeout_s}: a positive number expected")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,13 @@ class Policy:
             share = getattr(self, name)
             if share is not None and not 0 < share < 1:
                 raise InvalidInput(f"{name} {share}: between 0 and 1 expected")
+        for name in ("p99_budget_us", "max_latency_ratio", "max_run_ratio"):
+            limit = getattr(self, name)
+            if limit is not None and not 0 < limit < math.inf:
+                raise InvalidInput(f"{name} {limit}: a positive number expected")
+        tolerance = self.disagreement_tolerance
+        if tolerance is not None and not 0 <= tolerance < math.inf:
+            raise InvalidInput(f"disagreement_tolerance {tolerance}: a number from 0 expected")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Error to gRPC status and back: one table, used by every server and by the client."""
 
 import logging
+from typing import cast
 
 import grpc
 
@@ -11,6 +12,8 @@ log = logging.getLogger(__name__)
 # The name of the error travels beside the status, so that a client raises what the server raised.
 ERROR_KEY = "gnomon-error"
 INTERNAL_MESSAGE = "internal error"
+# Details travel in the trailers, which peers bound at some 8 KiB after percent-encoding.
+DETAILS_CHARACTERS = 500
 
 # Subclasses take the row of their nearest base.
 CODE_OF: dict[type[errors.GnomonError], grpc.StatusCode] = {
@@ -46,13 +49,24 @@ def reply_of(error: BaseException) -> tuple[grpc.StatusCode, str, tuple[tuple[st
     if code is grpc.StatusCode.INTERNAL:
         log.error("%s", INTERNAL_MESSAGE, exc_info=error)
         return code, INTERNAL_MESSAGE, ()
-    return code, str(error), ((ERROR_KEY, type(error).__name__),)
+    return code, _shortened(str(error)), ((ERROR_KEY, type(error).__name__),)
+
+
+def _shortened(details: str) -> str:
+    return details if len(details) <= DETAILS_CHARACTERS else details[: DETAILS_CHARACTERS - 1] + "…"
 
 
 def error_of(failure: grpc.RpcError) -> Exception:
-    """The typed error a failed call stands for; the failure itself where no row has its status."""
-    assert isinstance(failure, grpc.Call)
-    trailing = {key: value for key, value in failure.trailing_metadata() or ()}
-    named = getattr(errors, str(trailing.get(ERROR_KEY)), None)
-    kind = named if isinstance(named, type) else _ERROR_OF.get(failure.code())
-    return kind(failure.details()) if kind is not None else failure
+    """The typed error a failed call stands for; the failure itself where no row has its status.
+
+    Takes the failures of blocking calls and of asyncio's, which share methods and no base class.
+    """
+    call = cast(grpc.Call, failure)
+    trailing = dict(call.trailing_metadata() or ())
+    kind = _named(str(trailing.get(ERROR_KEY))) or _ERROR_OF.get(call.code())
+    return kind(call.details() or call.code().name) if kind is not None else failure
+
+
+def _named(name: str) -> type[errors.GnomonError] | None:
+    kind = getattr(errors, name, None)
+    return kind if isinstance(kind, type) and issubclass(kind, errors.GnomonError) else None

@@ -146,7 +146,7 @@ class Tensor(_message.Message):
     def __init__(self, name: _Optional[str] = ..., datatype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., raw: _Optional[bytes] = ..., columns: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class PredictionTrace(_message.Message):
-    __slots__ = ("prediction_id", "request_id", "journal", "sequence", "arrived_unix_ns", "status", "why", "inputs", "outputs", "decode_us", "queue_us", "run_us", "total_us", "version", "route", "artifact_sha256", "rescore", "source")
+    __slots__ = ("prediction_id", "request_id", "journal", "sequence", "arrived_unix_ns", "status", "why", "inputs", "outputs", "decode_us", "queue_us", "run_us", "total_us", "version", "route", "artifact_sha256", "rescore", "source", "reason")
     PREDICTION_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     JOURNAL_FIELD_NUMBER: _ClassVar[int]
@@ -165,6 +165,7 @@ class PredictionTrace(_message.Message):
     ARTIFACT_SHA256_FIELD_NUMBER: _ClassVar[int]
     RESCORE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     prediction_id: str
     request_id: str
     journal: str
@@ -183,7 +184,8 @@ class PredictionTrace(_message.Message):
     artifact_sha256: str
     rescore: Rescore
     source: str
-    def __init__(self, prediction_id: _Optional[str] = ..., request_id: _Optional[str] = ..., journal: _Optional[str] = ..., sequence: _Optional[int] = ..., arrived_unix_ns: _Optional[int] = ..., status: _Optional[str] = ..., why: _Optional[_Union[Explanation, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., decode_us: _Optional[int] = ..., queue_us: _Optional[int] = ..., run_us: _Optional[int] = ..., total_us: _Optional[int] = ..., version: _Optional[_Union[_registry_pb2.Version, _Mapping]] = ..., route: _Optional[_Union[_registry_pb2.Route, _Mapping]] = ..., artifact_sha256: _Optional[str] = ..., rescore: _Optional[_Union[Rescore, _Mapping]] = ..., source: _Optional[str] = ...) -> None: ...
+    reason: str
+    def __init__(self, prediction_id: _Optional[str] = ..., request_id: _Optional[str] = ..., journal: _Optional[str] = ..., sequence: _Optional[int] = ..., arrived_unix_ns: _Optional[int] = ..., status: _Optional[str] = ..., why: _Optional[_Union[Explanation, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., decode_us: _Optional[int] = ..., queue_us: _Optional[int] = ..., run_us: _Optional[int] = ..., total_us: _Optional[int] = ..., version: _Optional[_Union[_registry_pb2.Version, _Mapping]] = ..., route: _Optional[_Union[_registry_pb2.Route, _Mapping]] = ..., artifact_sha256: _Optional[str] = ..., rescore: _Optional[_Union[Rescore, _Mapping]] = ..., source: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Rescore(_message.Message):
     __slots__ = ("equal", "outputs")

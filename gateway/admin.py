@@ -1,0 +1,104 @@
+"""What a gateway tells people: where it stands, why a call goes where it goes, what became of one."""
+
+import asyncio
+from typing import Any
+
+from gateway import servables, trace
+from gateway.crew import Crew
+from gateway.desired import Desired
+from gateway.layout import Layout
+from gateway.router import Table
+from gateway.standing import books, consumers, readings, shadow_books
+from gateway.tensors import array_of, raw_of
+from gnomon.domain import Version
+from gnomon.errors import GnomonError, ModelNotFound
+from gnomon.gateway.v1 import gateway_pb2 as pb
+from gnomon.gateway.v1 import gateway_pb2_grpc
+from gnomon.profile.v1 import profile_pb2
+from gnomon.servicer import mapped
+from gnomon.wire import encode, message_of
+
+
+class Admin(gateway_pb2_grpc.GatewayServicer):
+    """The Gateway service, in the supervisor. Reads files and pages; changes nothing."""
+
+    def __init__(self, layout: Layout, gateway_id: str, desired: Desired, crew: Crew) -> None:
+        self.layout = layout
+        self.gateway_id = gateway_id
+        self.desired = desired
+        self.crew = crew
+
+    @mapped
+    async def GetStatus(self, request: Any, context: Any) -> pb.Status:
+        status = pb.Status(gateway_id=self.gateway_id, applied_revision=self.desired.processed_revision)
+        for hand, child in zip(self.crew.hands, self.crew.children, strict=True):
+            status.workers.add(slot=hand.slot, pid=child.pid, ready=hand.ready, restarts=child.restarts)
+        found = readings(self.layout)
+        status.books.CopyFrom(books(found))
+        status.consumers.extend(consumers(found))
+        status.shadow.CopyFrom(shadow_books(found))
+        status.routes.extend(message_of(model.route) for model in self.desired.served.models)
+        status.failures.extend(message_of(failure) for failure in self.desired.failures)
+        return status
+
+    @mapped
+    async def Explain(self, request: Any, context: Any) -> pb.Explanation:
+        model = self.desired.model(request.model)
+        if model is None:
+            raise ModelNotFound(f"model {request.model!r} is not served here")
+        choice = Table.build(model.route).by_key(request.routing_key.encode())
+        shadow = model.route.shadow
+        return pb.Explanation(
+            model=request.model, epoch=model.route.revision, version=choice.version, role=int(choice.role),
+            bucket=choice.bucket, weight_bp=choice.weight_bp, rule=choice.rule,
+            shadows=[shadow.version] if shadow is not None else [],
+        )  # fmt: skip
+
+    @mapped
+    async def Trace(self, request: Any, context: Any) -> pb.PredictionTrace:
+        found = await asyncio.to_thread(trace.find, self.layout, request.prediction_id)
+        version = await self._version(found.why.model, found.why.version)
+        if version is not None:
+            encode(version, found.version)
+            self._name_columns(version, found)
+            if request.rescore:
+                found.rescore.CopyFrom(await self._rescore(version, found))
+        return found
+
+    async def _version(self, model: str, number: int) -> Version | None:
+        """From the registry, or from what is served here when it does not answer; None for a call that reached no arm."""
+        if not number:
+            return None
+        try:
+            return await self.desired.client.get_version(model, number)
+        except GnomonError:
+            served = self.desired.model(model)
+            return next((item for item in served.versions if item.version == number), None) if served else None
+
+    async def _rescore(self, version: Version, found: pb.PredictionTrace) -> pb.Rescore:
+        """Runs the artifact named in the journal on the journaled inputs again. Raises: ArtifactCorrupt, Unavailable."""
+        for digest in version.blobs:
+            if not self.layout.blob(digest).exists():
+                await self.desired.client.download(digest, self.layout.blob(digest))
+        return await asyncio.to_thread(_run_again, self.layout, version, found)
+
+    def _name_columns(self, version: Version, found: pb.PredictionTrace) -> None:
+        path = self.layout.blob(version.profile_sha256) if version.profile_sha256 else None
+        if path is None or not path.exists():
+            return
+        profile = profile_pb2.Profile.FromString(path.read_bytes())
+        for tensor in found.inputs:
+            named = {item.column: item.name for item in profile.monitors if item.tensor == tensor.name}
+            tensor.columns.extend(named.get(column, "") for column in range(max(named, default=-1) + 1))
+
+
+def _run_again(layout: Layout, version: Version, found: pb.PredictionTrace) -> pb.Rescore:
+    servable = servables.Servable(version, layout.blob(version.artifact_sha256))
+    feeds = {tensor.name: array_of(tensor.datatype, tensor.shape, tensor.raw) for tensor in found.inputs}
+    again = [
+        pb.Tensor(name=spec.name, datatype=spec.datatype, shape=array.shape, raw=raw_of(array))
+        for spec, array in zip(servable.outputs, servable.run(feeds), strict=True)
+    ]
+    before = {tensor.name: tensor.raw for tensor in found.outputs}
+    equal = bool(before) and before == {tensor.name: tensor.raw for tensor in again}
+    return pb.Rescore(equal=equal and version.artifact_sha256 == found.artifact_sha256, outputs=again)

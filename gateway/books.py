@@ -1,0 +1,45 @@
+"""A worker's counts, on its page: at any instant received = answered + rejected + shed + failed + cancelled + in flight.
+
+Written by: the worker's event loop. Read by: anybody, from the page.
+"""
+
+from gateway.journal.format import FAILED, STATUS_NAMES
+from gateway.pages import Page
+
+
+class WorkerBooks:
+    """Counts of calls, by how they ended."""
+
+    def __init__(self, page: Page, slot: int) -> None:
+        self._values = page.values
+        self._received = page.counter("gnomon_worker_received_total", worker=str(slot))
+        self._in_flight = page.counter("gnomon_worker_in_flight", worker=str(slot))
+        self._ended = {
+            status: page.counter("gnomon_worker_ended_total", worker=str(slot), status=name)
+            for status, name in STATUS_NAMES.items()
+        }
+        self._journaled = page.counter("gnomon_worker_journaled_total", worker=str(slot))
+        self._lost = page.counter("gnomon_worker_journal_lost_total", worker=str(slot))
+        self._values[self._ended[FAILED]] += self._values[self._in_flight]  # of a worker that was killed
+        self._values[self._in_flight] = 0
+        self._offered = page.counter("gnomon_worker_shadow_offered_total", worker=str(slot))
+
+    @property
+    def in_flight(self) -> int:
+        return int(self._values[self._in_flight])
+
+    def begin(self) -> None:
+        self._values[self._received] += 1
+        self._values[self._in_flight] += 1
+
+    def end(self, status: int) -> None:
+        self._values[self._ended[status]] += 1
+        self._values[self._in_flight] -= 1
+
+    def journaled(self, written: bool, *, offered: bool) -> None:
+        """One answered call: written or lost, and whether a shadow arm wants to see it."""
+        self._values[self._journaled if written else self._lost] += 1
+        self._values[self._offered] += offered
+
+    def lost(self, lost: bool) -> None:
+        self._values[self._lost] += lost

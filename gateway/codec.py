@@ -1,0 +1,169 @@
+"""ModelInfer messages to tensors and back, checked against the version that is to answer.
+
+What comes out of `read_inputs` fits the model: names, datatypes, shapes and byte counts are right, or InvalidInput names the
+one that is not.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from gateway.journal.format import INPUT, NUMPY_OF, OUTPUT
+from gateway.journal.writer import TensorRecord
+from gateway.servables import Servable, TensorSpec
+from gateway.tensors import array_of, bytes_raw, raw_of, strings
+from gnomon.errors import InvalidInput
+from gnomon.oip import InferTensorContents, ModelInferRequest, ModelInferResponse
+
+CONTENTS_OF = {
+    "BOOL": "bool_contents", "INT8": "int_contents", "INT16": "int_contents", "INT32": "int_contents",
+    "INT64": "int64_contents", "UINT8": "uint_contents", "UINT16": "uint_contents", "UINT32": "uint_contents",
+    "UINT64": "uint64_contents", "FP32": "fp32_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents",
+}  # fmt: skip
+CONTENTS_FIELDS = tuple(field.name for field in InferTensorContents.DESCRIPTOR.fields)
+
+
+class Inputs(NamedTuple):
+    """Checked inputs: `feeds` for the model, `records` for the journal (the same bytes), the number of rows."""
+
+    feeds: dict[str, np.ndarray[Any, Any]]
+    records: list[TensorRecord]
+    rows: int
+    raw: bool
+
+
+def parse(data: bytes) -> Any:
+    """The request message. Raises: InvalidInput for bytes that are none."""
+    try:
+        return ModelInferRequest.FromString(data)
+    except DecodeError:
+        raise InvalidInput(f"{len(data)} bytes that are not a ModelInferRequest") from None
+
+
+def routing_key(request: Any) -> bytes:
+    """The request parameter `routing_key`, empty when there is none."""
+    if "routing_key" not in request.parameters:
+        return b""
+    parameter = request.parameters["routing_key"]
+    kind = parameter.WhichOneof("parameter_choice")
+    return b"" if kind is None else str(getattr(parameter, kind)).encode()
+
+
+def version_number(text: str) -> int:
+    """The version a caller named. Raises: InvalidInput unless it is a whole number from 1."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**32):
+        raise InvalidInput(f"model_version {text!r}: a whole number from 1 expected, or nothing")
+    return int(text)
+
+
+def read_inputs(request: Any, servable: Servable) -> Inputs:
+    """Raises: InvalidInput."""
+    tensors, raws = request.inputs, request.raw_input_contents
+    if raws and len(raws) != len(tensors):
+        raise InvalidInput(f"{len(raws)} raw_input_contents for {len(tensors)} inputs; one each expected")
+    feeds: dict[str, np.ndarray[Any, Any]] = {}
+    records = []
+    for position, tensor in enumerate(tensors):
+        index = servable.input_index.get(tensor.name)
+        if index is None:
+            raise InvalidInput(f"input {tensor.name!r}: the model has {sorted(servable.input_index)}")
+        if tensor.name in feeds:
+            raise InvalidInput(f"input {tensor.name!r} stands twice")
+        shape = tuple(tensor.shape)
+        _check(servable.inputs[index], tensor.datatype, shape)
+        raw = raws[position] if raws else None
+        feeds[tensor.name], data = _read(tensor, shape, raw)
+        records.append(TensorRecord(INPUT, index, tensor.datatype, shape, data))
+    missing = sorted(servable.input_index.keys() - feeds.keys())
+    if missing:
+        raise InvalidInput(f"inputs {missing} are missing")
+    first = records[0].shape
+    return Inputs(feeds, records, first[0] if first else 1, bool(raws))
+
+
+def _check(spec: TensorSpec, datatype: str, shape: tuple[int, ...]) -> None:
+    if datatype != spec.datatype:
+        raise InvalidInput(f"input {spec.name!r} is {datatype or 'without a datatype'}; {spec.datatype} expected")
+    fits = len(shape) == len(spec.shape) and all(
+        size > 0 and wanted in (-1, size) for size, wanted in zip(shape, spec.shape, strict=True)
+    )
+    if not fits:
+        raise InvalidInput(
+            f"input {spec.name!r} has shape {list(shape)}; {list(spec.shape)} expected, -1 any size from 1"
+        )
+
+
+def _read(tensor: Any, shape: tuple[int, ...], raw: bytes | None) -> tuple[np.ndarray[Any, Any], bytes]:
+    """The array, and its raw bytes."""
+    try:
+        if raw is None:
+            return _typed(tensor, shape)
+        if tensor.HasField("contents"):
+            raise InvalidInput("raw_input_contents and contents exclude each other")
+        return array_of(tensor.datatype, shape, raw), raw
+    except InvalidInput as error:
+        raise InvalidInput(f"input {tensor.name!r}: {error}") from None
+
+
+def _typed(tensor: Any, shape: tuple[int, ...]) -> tuple[np.ndarray[Any, Any], bytes]:
+    field = CONTENTS_OF.get(tensor.datatype)
+    if field is None:
+        raise InvalidInput(f"{tensor.datatype} has no typed contents; send it raw")
+    filled = [name for name in CONTENTS_FIELDS if len(getattr(tensor.contents, name))]
+    if filled not in ([field], []):
+        raise InvalidInput(f"contents in {filled}; {field} expected for {tensor.datatype}")
+    values = getattr(tensor.contents, field)
+    if len(values) != math.prod(shape):
+        raise InvalidInput(f"{len(values)} values in {field}; shape {list(shape)} needs {math.prod(shape)}")
+    if tensor.datatype == "BYTES":
+        return strings(values).reshape(shape), bytes_raw(values)
+    try:
+        array = np.array(values, NUMPY_OF[tensor.datatype]).reshape(shape)
+    except OverflowError:
+        raise InvalidInput(f"a value in {field} is out of the range of {tensor.datatype}") from None
+    return array, array.tobytes()
+
+
+def wanted_outputs(request: Any, servable: Servable) -> list[int]:
+    """Indexes of the outputs to send, all of them when none is named. Raises: InvalidInput for an unknown name."""
+    names = [output.name for output in request.outputs]
+    unknown = sorted(set(names) - set(servable.output_names))
+    if unknown:
+        raise InvalidInput(f"outputs {unknown}: the model has {servable.output_names}")
+    return [servable.output_names.index(name) for name in names] or list(range(len(servable.outputs)))
+
+
+def output_records(
+    servable: Servable, outputs: list[np.ndarray[Any, Any]], direction: int = OUTPUT
+) -> list[TensorRecord]:
+    """What the model answered, as the journal keeps it."""
+    return [
+        TensorRecord(direction, index, spec.datatype, array.shape, raw_of(array))
+        for index, (spec, array) in enumerate(zip(servable.outputs, outputs, strict=True))
+    ]
+
+
+def response(request: Any, servable: Servable, records: list[TensorRecord], wanted: list[int], *, raw: bool) -> Any:
+    """The reply, in the form the request came in: raw, or typed where the datatype has typed contents."""
+    reply = ModelInferResponse(
+        model_name=servable.version.model, model_version=str(servable.version.version), id=request.id
+    )
+    typed = not raw and all(records[index].datatype in CONTENTS_OF for index in wanted)
+    for index in wanted:
+        record = records[index]
+        tensor = reply.outputs.add(name=servable.output_names[index], datatype=record.datatype, shape=record.shape)
+        if typed:
+            _fill(tensor.contents, record)
+        else:
+            reply.raw_output_contents.append(record.data)
+    return reply
+
+
+def _fill(contents: Any, record: TensorRecord) -> None:
+    assert isinstance(record.data, bytes)
+    values = array_of(record.datatype, record.shape, record.data).ravel().tolist()
+    if record.datatype == "BYTES":
+        values = [value.encode() for value in values]
+    getattr(contents, CONTENTS_OF[record.datatype]).extend(values)

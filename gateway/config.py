@@ -1,0 +1,111 @@
+"""The gateway's configuration: from a TOML file, then GNOMON_GATEWAY_* in the environment, then flags."""
+
+import dataclasses
+import json
+import tomllib
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gateway.layout import Layout
+
+PREFIX = "GNOMON_GATEWAY_"
+
+
+class ConfigInvalid(ValueError):
+    """A setting that cannot be used; the message names it, its value and what would be right."""
+
+
+def _setting(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Every setting of a gateway. `help` of a field is what --help prints."""
+
+    dir: str = _setting("gnomon-data/gateway", "folder for cache, journal, exports and state")
+    host: str = _setting("127.0.0.1", "address to listen on")
+    grpc_port: int = _setting(8500, "port of the inference protocol; 0 picks one")
+    http_port: int = _setting(8502, "port of /metrics and /healthz; 0 picks one")
+    registry: str = _setting("127.0.0.1:8501", "HOST:PORT of the registry")
+    workers: int = _setting(1, "worker processes sharing the port")
+    max_message_bytes: int = _setting(16 << 20, "largest request or reply")
+    max_in_flight: int = _setting(1024, "calls a worker takes at a time; one more is shed")
+    inline_run_us: int = _setting(1_000, "model runs longer than this leave the event loop for a thread")
+    drain_timeout_s: float = _setting(10.0, "how long calls in flight may take to end after SIGTERM")
+    segment_bytes: int = _setting(64 << 20, "size of a journal segment")
+    segment_max_age_s: float = _setting(10.0, "a segment with rows is ended after this, so that they are exported")
+    retention_bytes: int = _setting(4 << 30, "journal kept at most, a journal; the oldest segments go, read or not")
+    retention_s: float = _setting(3600.0, "segments that every consumer has read are kept this long")
+    observer_tick_s: float = _setting(0.25, "how often the observer reads, publishes and reports")
+    drift_tick_s: float = _setting(5.0, "length of a drift sub-window")
+    shadow_max_lag: int = _setting(50_000, "calls the shadow may be behind; older ones are shed")
+    shadow_max_age_s: float = _setting(60.0, "calls older than this are expired, not shadowed")
+    shadow_batch_rows: int = _setting(256, "rows in one run of a shadow")
+
+    def __post_init__(self) -> None:
+        for name in (
+            "workers",
+            "max_message_bytes",
+            "max_in_flight",
+            "segment_bytes",
+            "retention_bytes",
+            "shadow_batch_rows",
+        ):
+            if getattr(self, name) < 1:
+                raise ConfigInvalid(f"{name} = {getattr(self, name)}: at least 1 expected")
+        for name in ("drain_timeout_s", "segment_max_age_s", "observer_tick_s", "drift_tick_s"):
+            if getattr(self, name) <= 0:
+                raise ConfigInvalid(f"{name} = {getattr(self, name)}: more than 0 expected")
+        for name in ("grpc_port", "http_port"):
+            if not 0 <= getattr(self, name) <= 65_535:
+                raise ConfigInvalid(f"{name} = {getattr(self, name)}: 0 to 65535 expected")
+        if self.workers > 64:
+            raise ConfigInvalid(f"workers = {self.workers}: at most 64 expected")
+        if self.segment_bytes < 2 * self.max_message_bytes + (1 << 20):
+            raise ConfigInvalid(
+                f"segment_bytes = {self.segment_bytes}: room for a request and a reply of "
+                f"max_message_bytes = {self.max_message_bytes} expected"
+            )
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(Path(self.dir))
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Config":
+        return cls(**json.loads(text))
+
+
+def _converted(name: str, value: Any) -> Any:
+    kind = typing.get_type_hints(Config)[name]
+    try:
+        return kind(value)
+    except ValueError:
+        raise ConfigInvalid(f"{name} = {value!r}: {kind.__name__} expected") from None
+
+
+def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Config:
+    """Settings from all three places, later ones winning.
+
+    Raises: ConfigInvalid for a file that cannot be read, a name that does not exist, or a value that cannot be used.
+    """
+    names = [item.name for item in dataclasses.fields(Config)]
+    settings: dict[str, Any] = {}
+    if file is not None:
+        try:
+            settings |= tomllib.loads(file.read_text())
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise ConfigInvalid(f"{file}: {error}") from None
+    settings |= {name: environment[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in environment}
+    settings |= {name: value for name, value in flags.items() if value is not None}
+    unknown = sorted(set(settings) - set(names))
+    if unknown:
+        raise ConfigInvalid(f"unknown settings {unknown}; known are {names}")
+    return Config(**{name: _converted(name, value) for name, value in settings.items()})

@@ -1,0 +1,74 @@
+"""What every consumer process does: be the only one, go on until told to stop, and then drain in bounded time."""
+
+import fcntl
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+log = logging.getLogger(__name__)
+
+LOCK_WAIT_S = 20.0
+
+
+class Consumer(Protocol):
+    """Reads journals behind its own cursor."""
+
+    def step(self) -> bool:
+        """Does one portion of work, checkpointed. False when there is nothing to do now."""
+
+    def close(self) -> None:
+        """Lets go of what it holds, after the last step."""
+
+
+def stop_event() -> threading.Event:
+    """Set by SIGTERM. SIGINT is left to the supervisor: a terminal sends it to everybody."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return stop
+
+
+@contextmanager
+def alone(checkpoint: Path) -> Iterator[None]:
+    """Waits for a former process of the same consumer to be gone: two would count everything twice.
+
+    Raises: TimeoutError.
+    """
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(checkpoint.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        deadline = time.monotonic() + LOCK_WAIT_S
+        while not _locked(descriptor):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{checkpoint} is still written by another process")
+            time.sleep(0.05)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def consume(consumer: Consumer, stop: threading.Event, *, idle_s: float, drain_s: float) -> None:
+    """Until `stop` is set; then what is left, for `drain_s` at most. What is left after that is next time's."""
+    while not stop.is_set():
+        if not consumer.step():
+            stop.wait(idle_s)
+    deadline = time.monotonic() + drain_s
+    while consumer.step():
+        if time.monotonic() > deadline:
+            log.warning("not drained within %.0f s; going on at the next start", drain_s)
+            break
+    consumer.close()

@@ -1,0 +1,103 @@
+"""All the journals a consumer reads: found as they appear, each behind a position that moves when its batch is done."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from gateway.journal.format import HEADER_BYTES, JournalCorrupt
+from gateway.journal.segments import base_sequence_of, segments
+from gateway.journal.walk import Batch, JournalReader, Position, SegmentReader, committed_bytes
+
+log = logging.getLogger(__name__)
+
+TYPICAL_FRAME_BYTES = 400.0  # until a consumer has seen some
+
+
+class Follower:
+    """One journal. `position` is where a restart would go on: behind the last batch that is done."""
+
+    def __init__(self, folder: Path, position: Position, counts: Sequence[int] = (0, 0, 0)) -> None:
+        self.name = folder.name
+        self.position = position
+        self.read = counts[0]  # records, ever
+        self.missed = counts[1]  # records that went before they were read, or that the writer lost
+        self.corrupt = counts[2]  # segments with a part that could not be read
+        self._reader = JournalReader(folder, position)
+        self._batch: Batch | None = None
+        self._frame_bytes = TYPICAL_FRAME_BYTES
+
+    def peek(self, limit: int = 4096) -> Batch | None:
+        """The batch in work: the same one until `done`. None when there is nothing to read now."""
+        if self._batch is None:
+            self._batch = self._next(limit)
+        return self._batch
+
+    def done(self) -> None:
+        """The batch in work is dealt with."""
+        batch = self._batch
+        assert batch is not None
+        self.read += len(batch)
+        self.missed += batch.missed
+        self._frame_bytes = 0.9 * self._frame_bytes + 0.1 * float(batch.headers["frame_bytes"].mean())
+        self._batch = None
+        self.position = self._reader.position
+
+    def pending(self) -> int:
+        """Records behind what `peek` gave: exact up to the newest segment, an estimate by bytes inside it."""
+        position, newest = self._reader.position, _newest(self._reader.folder)
+        if newest is None:
+            return 0
+        base, committed = newest
+        if position.segment == base and position.offset:
+            return round((committed - position.offset) / self._frame_bytes)
+        return max(0, base - position.sequence) + round((committed - HEADER_BYTES) / self._frame_bytes)
+
+    def _next(self, limit: int) -> Batch | None:
+        try:
+            return self._reader.read(limit)
+        except JournalCorrupt as error:
+            log.error("journal %s: %s; what follows in that segment is skipped", self.name, error)
+            self.corrupt += 1
+            return None
+
+
+def _newest(folder: Path) -> tuple[int, int] | None:
+    """(base, committed bytes) of the newest segment."""
+    for path in reversed(segments(folder)):
+        try:
+            return base_sequence_of(path), committed_bytes(SegmentReader(path).memory)
+        except (FileNotFoundError, JournalCorrupt):
+            continue
+    return None
+
+
+class Readers:
+    """The journals of a consumer, in the order of their names. Written by: the consumer's one thread."""
+
+    def __init__(
+        self,
+        find: Callable[[], Iterable[Path]],
+        positions: Mapping[str, Position],
+        counts: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    ) -> None:
+        self._find = find
+        self._positions = dict(positions)  # also of journals whose folder is gone
+        self._counts = dict(counts)
+        self.followers: dict[str, Follower] = {}
+
+    def __iter__(self) -> Iterator[Follower]:
+        """Every journal there is now."""
+        for folder in self._find():
+            name = folder.name
+            if name not in self.followers:
+                position, counts = self._positions.get(name, Position()), self._counts.get(name, (0, 0, 0))
+                self.followers[name] = Follower(folder, position, counts)
+        yield from list(self.followers.values())
+
+    def positions(self) -> dict[str, Position]:
+        return self._positions | {name: follower.position for name, follower in self.followers.items()}
+
+    def counts(self) -> dict[str, Sequence[int]]:
+        """(read, missed, corrupt) of each journal, to be kept with the positions."""
+        return self._counts | {name: (one.read, one.missed, one.corrupt) for name, one in self.followers.items()}

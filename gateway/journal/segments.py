@@ -1,0 +1,188 @@
+"""Segment files of one journal: made ahead of the writer, found by sequence, removed by age and size.
+
+One folder a journal; a segment's name is the sequence of its first prediction, so a folder listing is an index.
+"""
+
+import logging
+import mmap
+import os
+import queue
+import threading
+import time
+from pathlib import Path
+
+from gateway.journal.format import (
+    COMMITTED_AT,
+    FORMAT_VERSION,
+    HEADER_BYTES,
+    IDENTITY,
+    MAGIC,
+    SEALED_AT,
+    WORD,
+    JournalCorrupt,
+)
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".segment"
+AHEAD = "ahead.tmp"
+
+
+def segment_path(folder: Path, base_sequence: int) -> Path:
+    return folder / f"{base_sequence:016d}{SUFFIX}"
+
+
+def base_sequence_of(path: Path) -> int:
+    return int(path.name.removesuffix(SUFFIX))
+
+
+def segments(folder: Path) -> list[Path]:
+    """Segment files, oldest first."""
+    return sorted(folder.glob(f"[0-9]*{SUFFIX}"))
+
+
+def make_segment(path: Path, segment_bytes: int, *, host: int, slot: int) -> mmap.mmap:
+    """A new file of `segment_bytes`, its blocks allocated and its pages touched, mapped for writing.
+
+    Raises: OSError, with nothing left behind, when the disk has no room.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        os.posix_fallocate(descriptor, 0, segment_bytes)
+        memory = mmap.mmap(descriptor, segment_bytes, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)
+    except OSError:
+        path.unlink()
+        raise
+    finally:
+        os.close(descriptor)
+    IDENTITY.pack_into(memory, 0, MAGIC, FORMAT_VERSION, HEADER_BYTES, segment_bytes, 0, time.time_ns(), host, slot)
+    WORD.pack_into(memory, COMMITTED_AT, HEADER_BYTES)
+    return memory
+
+
+def check_identity(memory: mmap.mmap, path: Path) -> tuple[int, int]:
+    """(segment bytes, base sequence) of a segment.
+
+    Raises: JournalCorrupt for a foreign, truncated or future file.
+    """
+    if len(memory) < HEADER_BYTES:
+        raise JournalCorrupt(f"{path}: {len(memory)} bytes, shorter than a segment's header of {HEADER_BYTES}")
+    magic, version, header_bytes, segment_bytes, base, *_ = IDENTITY.unpack_from(memory, 0)
+    if magic != MAGIC:
+        raise JournalCorrupt(f"{path}: starts with {magic!r}, not a journal segment")
+    if version != FORMAT_VERSION or header_bytes != HEADER_BYTES:
+        raise JournalCorrupt(f"{path}: format version {version}; this program reads version {FORMAT_VERSION}")
+    committed, sealed = WORD.unpack_from(memory, COMMITTED_AT)[0], WORD.unpack_from(memory, SEALED_AT)[0]
+    if not HEADER_BYTES <= committed <= len(memory) or (not sealed and len(memory) != segment_bytes):
+        raise JournalCorrupt(f"{path}: {len(memory)} bytes long, {committed} committed, {segment_bytes} expected")
+    return segment_bytes, base
+
+
+def committed_bytes(memory: mmap.mmap) -> int:
+    return int(WORD.unpack_from(memory, COMMITTED_AT)[0])
+
+
+def is_sealed(memory: mmap.mmap) -> bool:
+    return WORD.unpack_from(memory, SEALED_AT)[0] != 0
+
+
+def seal(memory: mmap.mmap) -> int:
+    """Marks a segment as ended where its last commit stands; the bytes it then needs."""
+    if not is_sealed(memory):
+        WORD.pack_into(memory, SEALED_AT, time.time_ns())
+    return committed_bytes(memory)
+
+
+def trim(path: Path, size: int) -> None:
+    """Gives back what a sealed segment did not use; one without a frame goes whole.
+
+    A reader keeps what it has mapped, and looks for the next segment by sequence.
+    """
+    if size == HEADER_BYTES:
+        path.unlink(missing_ok=True)
+    else:
+        os.truncate(path, size)
+
+
+def recover(path: Path) -> None:
+    """Seals and trims a segment whose writer was killed. Raises: JournalCorrupt."""
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
+        check_identity(memory, path)
+        size = seal(memory)
+    trim(path, size)
+
+
+class Ahead:
+    """Keeps one spare segment ready and trims ended ones, in a thread of its own: a rotation waits for no disk.
+
+    Written by: the thread `journal-files` (sets `_spare`); the writer takes it.
+    """
+
+    def __init__(self, folder: Path, segment_bytes: int, *, host: int, slot: int) -> None:
+        self.folder = folder
+        self.segment_bytes = segment_bytes
+        self.host = host
+        self.slot = slot
+        self.failures = 0
+        self._spare: mmap.mmap | None = None
+        self._ended: queue.SimpleQueue[tuple[Path, int]] = queue.SimpleQueue()
+        self._wanted = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="journal-files", daemon=True)
+        (folder / AHEAD).unlink(missing_ok=True)
+        self._wanted.set()
+        self._thread.start()
+
+    def take(self, base_sequence: int, *, wait_s: float = 0.0) -> mmap.mmap | None:
+        """The spare segment under its name, or None when the disk has not given one yet."""
+        deadline = time.monotonic() + wait_s
+        while self._spare is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        spare = self._spare
+        if spare is None:
+            return None
+        IDENTITY.pack_into(
+            spare,
+            0,
+            MAGIC,
+            FORMAT_VERSION,
+            HEADER_BYTES,
+            self.segment_bytes,
+            base_sequence,
+            time.time_ns(),
+            self.host,
+            self.slot,
+        )
+        os.rename(self.folder / AHEAD, segment_path(self.folder, base_sequence))
+        self._spare = None
+        self._wanted.set()
+        return spare
+
+    def ended(self, base_sequence: int, size: int) -> None:
+        """Hands over a sealed segment of which only `size` bytes are in use."""
+        self._ended.put((segment_path(self.folder, base_sequence), size))
+        self._wanted.set()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._wanted.set()
+        self._thread.join(timeout=5.0)
+        self._trim_ended()
+        (self.folder / AHEAD).unlink(missing_ok=True)
+
+    def _trim_ended(self) -> None:
+        while not self._ended.empty():
+            trim(*self._ended.get())
+
+    def _run(self) -> None:
+        while self._wanted.wait() and not self._stopped:
+            self._wanted.clear()
+            try:
+                self._trim_ended()
+                if self._spare is None:
+                    self._spare = make_segment(self.folder / AHEAD, self.segment_bytes, host=self.host, slot=self.slot)
+            except OSError as error:
+                self.failures += 1
+                log.warning("journal %s: %s; trying again", self.folder.name, error)
+                time.sleep(0.5)
+                self._wanted.set()

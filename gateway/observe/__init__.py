@@ -1,0 +1,1 @@
+"""What the observer counts: arms, pairs, drift, and the report of them."""

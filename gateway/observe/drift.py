@@ -1,0 +1,201 @@
+"""Drift counts: each answered row binned against its version's profile, in sub-windows of wall-clock time."""
+
+import base64
+import logging
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.journal.columns import Group
+from gateway.journal.format import INPUT, OUTPUT
+from gateway.observe.scores import column_of, table_of
+from gnomon.evidence import DriftTick
+from gnomon.stats.binner import Binner
+from gnomon.stats.profile import Monitor, Profile
+
+log = logging.getLogger(__name__)
+
+TICKS_KEPT = 1_800  # of each version: how far behind a report may be
+OPEN_TICKS = 60  # the newest ones wait for late rows
+ALWAYS_REPORTED = 3
+
+
+class TickKey(NamedTuple):
+    """One sub-window of one version."""
+
+    model: str
+    version: int
+    tick: int
+
+
+@dataclass
+class Tick:
+    """Counts (slots,) of one sub-window. `change` numbers the last change; `reported` is the change last acknowledged."""
+
+    rows: int
+    counts: NDArray[np.int64]
+    change: int = 0
+    reported: int = -1
+    packed: tuple[int, str] = (-1, "")  # (change, text) of the last `text`
+
+    def text(self) -> str:
+        """The counts as a checkpoint keeps them; packed again only after a change."""
+        if self.packed[0] != self.change:
+            packed = zlib.compress(self.counts.astype("<i8").tobytes(), 1)
+            self.packed = (self.change, base64.b64encode(packed).decode())
+        return self.packed[1]
+
+    @classmethod
+    def of(cls, rows: int, text: str, change: int, reported: int) -> "Tick":
+        counts = np.frombuffer(zlib.decompress(base64.b64decode(text)), "<i8").astype(np.int64)
+        return cls(rows, counts, change, reported, (change, text))
+
+
+ProfileOf = Callable[[str, int], Profile | None]
+Tables = dict[tuple[int, int], NDArray[Any] | None]  # by (direction, index)
+
+
+class Drift:
+    """Sub-windows of all versions that have a profile. Written by: the observer."""
+
+    def __init__(self, profile_of: ProfileOf, tick_s: float) -> None:
+        self.tick_s = tick_s
+        self.ticks: dict[TickKey, Tick] = {}
+        self.late = 0  # rows that came after their sub-window was closed
+        self.changes = 0
+        self._profile_of = profile_of
+        self._binners: dict[tuple[str, int], Binner] = {}
+        self._closed: dict[tuple[str, int], int] = {}  # the newest sub-window of a version that is closed
+
+    def update(self, group: Group) -> None:
+        """Counts the rows of answered calls of one version, each in the sub-window it arrived in."""
+        for version in np.unique(group.headers["version"]).tolist():
+            binner = self._binner(group.model, version)
+            if binner is not None:
+                self._count(binner, version, group.where(group.headers["version"] == version))
+
+    def _count(self, binner: Binner, version: int, group: Group) -> None:
+        blocks = list(_blocks(binner.profile, group))
+        tick_of = (group.headers["arrived_unix_ns"] // np.uint64(round(self.tick_s * 1e9))).astype(np.int64)
+        for tick in np.unique(tick_of).tolist():
+            chosen = tick_of == tick
+            rows = int(chosen.sum()) * (blocks[0][1].shape[1] if blocks else 1)
+            if tick <= self._closed.get((group.model, version), -1):
+                self.late += rows
+                continue
+            found = self._tick(TickKey(group.model, version, tick), binner.profile.slots)
+            found.rows += rows
+            for monitors, block in blocks:
+                binner.count(block[chosen].reshape(-1, block.shape[2]), monitors, found.counts)
+
+    def _tick(self, key: TickKey, slots: int) -> Tick:
+        found = self.ticks.get(key)
+        if found is None or len(found.counts) != slots:
+            found = self.ticks[key] = Tick(0, np.zeros(slots, np.int64))
+        self.changes += 1
+        found.change = self.changes
+        return found
+
+    def _binner(self, model: str, version: int) -> Binner | None:
+        key = (model, version)
+        if key not in self._binners:
+            profile = self._profile_of(model, version)
+            if profile is None:
+                return None
+            self._binners[key] = Binner(profile)
+        return self._binners[key]
+
+    def report(self, limit_bytes: int) -> tuple[tuple[DriftTick, ...], dict[TickKey, int]]:
+        """What the registry is to be told, oldest first, and the changes it then knows of.
+
+        What changed since it was last acknowledged, and the newest of each version; no more than fit `limit_bytes`.
+        """
+        wanted, size, newest = [], 0, self._newest()
+        for key in sorted(self.ticks, key=lambda key: key.tick):
+            tick = self.ticks[key]
+            if tick.change == tick.reported and key.tick <= newest[key[:2]] - ALWAYS_REPORTED:
+                continue
+            size += tick.counts.nbytes
+            if wanted and size > limit_bytes:
+                break
+            wanted.append(key)
+        messages = tuple(self._message(key) for key in wanted)
+        return messages, {key: self.ticks[key].change for key in wanted}
+
+    def acknowledged(self, changes: dict[TickKey, int]) -> None:
+        for key, change in changes.items():
+            if key in self.ticks:
+                self.ticks[key].reported = change
+
+    def forget(self) -> None:
+        """Closes sub-windows that were reported and have been left behind, and those too far behind to be reported.
+
+        To be called when all journals are read to their ends: one that is read later may be behind in time.
+        """
+        newest = self._newest()
+        for key, tick in list(self.ticks.items()):
+            behind = newest[key[:2]] - key.tick
+            if behind > TICKS_KEPT or (behind > OPEN_TICKS and tick.change == tick.reported):
+                del self.ticks[key]
+                version = (key.model, key.version)
+                self._closed[version] = max(self._closed.get(version, -1), key.tick)
+
+    def _newest(self) -> dict[tuple[str, int], int]:
+        newest: dict[tuple[str, int], int] = {}
+        for key in self.ticks:
+            newest[key[:2]] = max(newest.get(key[:2], key.tick), key.tick)
+        return newest
+
+    def _message(self, key: TickKey) -> DriftTick:
+        tick = self.ticks[key]
+        counts = tick.counts.astype("<i8").tobytes()
+        return DriftTick(**key._asdict(), tick_s=self.tick_s, rows=tick.rows, counts=counts)
+
+    def state(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        ticks = [[*key, tick.rows, tick.text(), tick.change, tick.reported] for key, tick in self.ticks.items()]
+        closed = [[*key, tick] for key, tick in self._closed.items()]
+        return {"tick_s": self.tick_s, "ticks": ticks, "closed": closed, "late": self.late, "changes": self.changes}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a state, unless its sub-windows had another length: those are of no use any more."""
+        if state.get("tick_s") != self.tick_s:
+            return
+        self.ticks = {TickKey(*key): Tick.of(*kept) for *key, kept in _split(state["ticks"])}
+        self._closed = {(model, version): tick for model, version, tick in state["closed"]}
+        self.late, self.changes = state["late"], state["changes"]
+
+
+def _split(rows: list[list[Any]]) -> Iterator[tuple[Any, ...]]:
+    for row in rows:
+        yield (*row[:3], row[3:])
+
+
+def _blocks(profile: Profile, group: Group) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """(monitors, (n, rows of a call, monitors) float32) for each run of neighbouring monitors that the frames have."""
+    tables = {(place.direction, place.index): table_of(group, place) for place in group.places}
+    columns = [_column(monitor, group, tables) for monitor in profile.monitors]
+    first = 0
+    while first < len(columns):
+        stop = first
+        while stop < len(columns) and _beside(columns[first], columns[stop]):
+            stop += 1
+        if stop > first:
+            yield slice(first, stop), np.stack([column for column in columns[first:stop] if column is not None], axis=2)
+        first = max(stop, first + 1)
+
+
+def _beside(one: NDArray[Any] | None, other: NDArray[Any] | None) -> bool:
+    return one is not None and other is not None and one.shape == other.shape
+
+
+def _column(monitor: Monitor, group: Group, tables: Tables) -> NDArray[np.float32] | None:
+    """What a monitor watches, (n, rows of a call); None for a tensor that is not here, or is not of numbers."""
+    direction, kind = (OUTPUT, "outputs") if monitor.is_score else (INPUT, "inputs")
+    names = [tensor["name"] for tensor in group.schema.get(kind, [])]
+    table = tables.get((direction, names.index(monitor.tensor))) if monitor.tensor in names else None
+    return None if table is None else column_of(table, monitor.column)

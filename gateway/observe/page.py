@@ -1,0 +1,48 @@
+"""The observer's counts as metrics, on its page. All are totals of its checkpoint, so a restart takes nothing back."""
+
+from itertools import accumulate
+
+from gateway.journal.readers import Readers
+from gateway.observe.arms import LATENCY_EDGES_S, Arms, Total, TotalKey
+from gateway.observe.pairs import Pairs
+from gateway.pages import Page
+from gnomon.domain import Role
+
+LE = (*(repr(edge) for edge in LATENCY_EDGES_S), "+Inf")
+
+
+def role_name(role: int) -> str:
+    """As labels have it; empty where a call never came as far as an arm."""
+    return Role(role).name.lower() if role in set(Role) else ""
+
+
+def publish_arms(page: Page, arms: Arms) -> None:
+    for key, total in arms.totals.items():
+        _publish_total(page, key, total)
+
+
+def _publish_total(page: Page, key: TotalKey, total: Total) -> None:
+    labels = {"model": key.model, "version": str(key.version), "role": role_name(key.role)}
+    for status, calls in total.calls.items():
+        page.set("gnomon_calls_total", calls, status=status, **labels)
+    for edge, count in zip(LE, accumulate(total.buckets.tolist()), strict=True):
+        page.set("gnomon_call_latency_seconds_bucket", count, le=edge, **labels)
+    page.set("gnomon_call_latency_seconds_sum", total.sum_ns, **labels)
+    page.set("gnomon_call_latency_seconds_count", int(total.buckets.sum()), **labels)
+
+
+def publish_pairs(page: Page, pairs: Pairs) -> None:
+    for (model, version, live_version), (count, disagreements) in pairs.totals.items():
+        labels = {"model": model, "version": str(version), "live_version": str(live_version)}
+        page.set("gnomon_shadow_pairs_total", count, **labels)
+        page.set("gnomon_shadow_disagreements_total", disagreements, **labels)
+
+
+def publish_readers(page: Page, readers: Readers, consumer: str) -> None:
+    """How a consumer stands with each journal."""
+    for follower in readers:
+        labels = {"consumer": consumer, "journal": follower.name}
+        page.set("gnomon_consumer_read_total", follower.read, **labels)
+        page.set("gnomon_consumer_missed_total", follower.missed, **labels)
+        page.set("gnomon_consumer_corrupt_total", follower.corrupt, **labels)
+        page.set("gnomon_consumer_pending", follower.pending(), **labels)

@@ -1,0 +1,206 @@
+"""Loaded versions: one ONNX Runtime session each, lent out and counted, so that none is unloaded in use.
+
+The registry of loaded versions belongs to the worker's event loop; a `Servable` may be run from any thread.
+"""
+
+import os
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before the import: it otherwise keeps an event database
+
+import contextlib
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from gateway.journal.format import NUMPY_OF
+from gnomon.domain import Version
+from gnomon.errors import ArtifactCorrupt, InvalidInput, VersionNotFound
+from gnomon.oip import ModelInferRequest
+
+DATATYPE_OF = {
+    "tensor(bool)": "BOOL", "tensor(int8)": "INT8", "tensor(int16)": "INT16", "tensor(int32)": "INT32",
+    "tensor(int64)": "INT64", "tensor(uint8)": "UINT8", "tensor(uint16)": "UINT16", "tensor(uint32)": "UINT32",
+    "tensor(uint64)": "UINT64", "tensor(float16)": "FP16", "tensor(float)": "FP32", "tensor(double)": "FP64",
+    "tensor(string)": "BYTES",
+}  # fmt: skip
+FLOATS = ("FP16", "FP32", "FP64")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Name, protocol datatype, and shape of an input or output; -1 where any size goes."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+    def described(self) -> dict[str, Any]:
+        return {"name": self.name, "datatype": self.datatype, "shape": list(self.shape)}
+
+
+def _spec(node: Any) -> TensorSpec:
+    if node.type not in DATATYPE_OF:
+        raise InvalidInput(f"tensor {node.name} is {node.type}, which the protocol has no datatype for")
+    return TensorSpec(
+        node.name, DATATYPE_OF[node.type], tuple(size if isinstance(size, int) else -1 for size in node.shape)
+    )
+
+
+class Servable:
+    """A version, ready to run."""
+
+    def __init__(self, version: Version, artifact: Path) -> None:
+        """Raises: InvalidInput when the runtime cannot load the artifact, or its score does not exist."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(artifact), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the runtime's exceptions share no base of their own
+            raise InvalidInput(
+                f"{version.model} version {version.version}: not a model that can be loaded: {error}"
+            ) from error
+        self.version = version
+        self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
+        self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
+        self.input_index = {spec.name: index for index, spec in enumerate(self.inputs)}
+        self.output_names = [spec.name for spec in self.outputs]
+        self.score_index = self._score_index()
+        self.schema = 0  # its number in this worker's journal
+        self.borrowed = 0
+        self.run_us = 0.0  # median of the warm-up
+
+    def run(self, feeds: Mapping[str, np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
+        """All outputs, in their order. Raises: whatever the runtime raises."""
+        outputs: list[np.ndarray[Any, Any]] = self._session.run(self.output_names, feeds)
+        return outputs
+
+    def scores(self, outputs: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any] | None:
+        """The score of each row (n,) float32; None where the version has no floating-point output."""
+        if self.score_index is None:
+            return None
+        return score_column(outputs[self.score_index], self.version.score.column)
+
+    def described(self) -> dict[str, Any]:
+        """What a journal needs to say what its tensors are."""
+        return {
+            "model": self.version.model,
+            "version": self.version.version,
+            "artifact_sha256": self.version.artifact_sha256,
+            "inputs": [spec.described() for spec in self.inputs],
+            "outputs": [spec.described() for spec in self.outputs],
+            "score": {"output": self.score_index, "column": self.version.score.column},
+        }
+
+    def warm_up(self, rows: Mapping[str, np.ndarray[Any, Any]], times: int = 8) -> None:
+        """Runs single rows of `rows` and keeps the median time. Raises: InvalidInput when the model cannot run them."""
+        taken = []
+        for index in range(times):
+            one = {name: array[index % len(array)][None] if array.ndim else array for name, array in rows.items()}
+            began = time.perf_counter()
+            try:
+                self.run(one)
+            except Exception as error:  # see __init__
+                raise InvalidInput(
+                    f"{self.version.model} version {self.version.version}: the warm-up failed: {error}"
+                ) from error
+            taken.append(time.perf_counter() - began)
+        self.run_us = statistics.median(taken) * 1e6
+
+    def _score_index(self) -> int | None:
+        wanted = self.version.score.output
+        if wanted:
+            if wanted not in self.output_names:
+                raise InvalidInput(f"score output {wanted!r}: the model has {self.output_names}")
+            return self.output_names.index(wanted)
+        floats = [index for index, spec in enumerate(self.outputs) if spec.datatype in FLOATS]
+        return floats[-1] if floats else None
+
+
+def score_column(output: np.ndarray[Any, Any], column: int) -> np.ndarray[Any, Any]:
+    """(n,) float32 from (n,) or (n, k). Raises: IndexError for a column that is not there."""
+    flat = output.reshape(len(output), -1) if output.ndim > 1 else output[:, None]
+    return flat[:, column].astype(np.float32, copy=False)
+
+
+def invented_rows(servable: Servable) -> dict[str, np.ndarray[Any, Any]]:
+    """One row of zeros (empty strings): the warm-up of a version that came without real rows."""
+    return {
+        spec.name: np.full([1 if size < 0 else size for size in spec.shape], b"", object).astype(str).astype(object)
+        if spec.datatype == "BYTES"
+        else np.zeros([1 if size < 0 else size for size in spec.shape], NUMPY_OF[spec.datatype])
+        for spec in servable.inputs
+    }
+
+
+def recorded_rows(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Real rows from a serialized ModelInferRequest with raw contents of fixed-width tensors."""
+    request = ModelInferRequest.FromString(path.read_bytes())
+    return {
+        tensor.name: np.frombuffer(raw, NUMPY_OF[tensor.datatype]).reshape(tuple(tensor.shape))
+        for tensor, raw in zip(request.inputs, request.raw_input_contents, strict=True)
+    }
+
+
+def load(version: Version, cache: Path) -> Servable:
+    """The version from its verified artifact, warmed with real rows where it has some. Blocking; for a thread.
+
+    Raises: InvalidInput, ArtifactCorrupt.
+    """
+    artifact = cache / version.artifact_sha256
+    if not artifact.exists():
+        raise ArtifactCorrupt(
+            f"artifact {version.artifact_sha256} of {version.model} version {version.version} is not here"
+        )
+    servable = Servable(version, artifact)
+    warm = cache / version.warmup_sha256
+    servable.warm_up(recorded_rows(warm) if version.warmup_sha256 else invented_rows(servable))
+    return servable
+
+
+class Servables:
+    """Loaded versions by (model, version). Written by: the worker's event loop."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[tuple[str, int], Servable] = {}
+
+    def __contains__(self, key: tuple[str, int]) -> bool:
+        return key in self._loaded
+
+    def keys(self) -> list[tuple[str, int]]:
+        return sorted(self._loaded)
+
+    def add(self, servable: Servable) -> None:
+        self._loaded[servable.version.model, servable.version.version] = servable
+
+    def get(self, model: str, version: int) -> Servable:
+        """Raises: VersionNotFound."""
+        try:
+            return self._loaded[model, version]
+        except KeyError:
+            loaded = [number for name, number in self.keys() if name == model]
+            raise VersionNotFound(f"{model} version {version} is not loaded here; loaded are {loaded}") from None
+
+    @contextlib.contextmanager
+    def borrow(self, model: str, version: int) -> Iterator[Servable]:
+        """The servable, kept from being unloaded meanwhile. Raises: VersionNotFound."""
+        servable = self.get(model, version)
+        servable.borrowed += 1
+        try:
+            yield servable
+        finally:
+            servable.borrowed -= 1
+
+    def retire(self, keep: set[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Drops what is neither kept nor borrowed; what was dropped. What is still borrowed goes at a later call."""
+        gone = [key for key, servable in self._loaded.items() if key not in keep and servable.borrowed == 0]
+        for key in gone:
+            del self._loaded[key]
+        return gone

@@ -1,0 +1,1 @@
+"""How the shadow runner chooses calls, runs them in batches, and keeps its books."""

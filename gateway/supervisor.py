@@ -1,0 +1,185 @@
+"""The supervisor: starts and restarts this host's processes, and keeps them at the state the registry wants.
+
+Start: lock the folder → take the ports → admin and http → workers → last state from disk → consumers → the registry's state.
+Stop (SIGTERM): not ready → workers drain and seal their journals → consumers drain → admin and http → exit 0.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import secrets
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+import grpc
+
+from gateway import http, retention
+from gateway.admin import Admin
+from gateway.children import Child
+from gateway.config import Config
+from gateway.crew import Crew
+from gateway.desired import Desired
+from gateway.journal.format import HOST_BITS
+from gateway.layout import Layout
+from gateway.ports import reserve_shared
+from gnomon.aio import AsyncRegistryClient
+from gnomon.errors import GnomonError
+from gnomon.evidence import GatewayStatus
+from gnomon.gateway.v1 import gateway_pb2_grpc
+
+log = logging.getLogger(__name__)
+
+CONSUMERS = ("observer", "shadow", "shipper")
+REPORT_S = 1.0
+RETENTION_S = 5.0
+CONNECT_TIMEOUT_S = 60.0
+
+
+class AlreadyRunning(RuntimeError):
+    """Another supervisor has this folder."""
+
+
+def lock_folder(layout: Layout) -> int:
+    """Raises: AlreadyRunning. Returns the locked descriptor."""
+    descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise AlreadyRunning(f"{layout.root} is in use by another gateway") from None
+    return descriptor
+
+
+def identity(layout: Layout) -> str:
+    """This gateway's id: 16 hexadecimal digits, made at the first start."""
+    if not layout.identity.exists():
+        layout.identity.write_text(secrets.token_hex(8))
+    return layout.identity.read_text().strip()
+
+
+def host_of(gateway_id: str) -> int:
+    """The bits of the id that go into prediction ids."""
+    return int(gateway_id, 16) & ((1 << HOST_BITS) - 1)
+
+
+class Supervisor:
+    """One host's gateway."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.layout = config.layout
+        self.gateway_id = identity(self.layout)
+        self.stopping = asyncio.Event()
+        self.holder = reserve_shared(config.host, config.grpc_port)
+        self.grpc_port = int(self.holder.getsockname()[1])
+        self.client = AsyncRegistryClient(config.registry)
+        self.admin_server = grpc.aio.server()
+        admin_port = self.admin_server.add_insecure_port("127.0.0.1:0")
+        flags = ["--config", str(self.layout.config), "--host", str(host_of(self.gateway_id))]
+        self.crew = Crew(
+            self.layout, config.workers, [*flags, "--port", str(self.grpc_port), "--admin-port", str(admin_port)]
+        )
+        self.consumers = [self._consumer(name) for name in CONSUMERS]
+        self.desired = Desired(self.layout, self.client, self.gateway_id, self.crew.prepare, self.crew.commit)
+        admin = Admin(self.layout, self.gateway_id, self.desired, self.crew)
+        gateway_pb2_grpc.add_GatewayServicer_to_server(admin, self.admin_server)
+        self.http = http.serve(config, lambda: {"ready": self.crew.ready, "revision": self.desired.processed_revision})
+
+    async def run(self) -> None:
+        """Serves until SIGTERM or SIGINT."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self.stopping.set)
+        await self.admin_server.start()
+        for child in self.crew.children:
+            child.start()
+        running = [asyncio.create_task(work, name=work.__name__) for work in self._work()]
+        await self.stopping.wait()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await self._stop()
+
+    def _work(self) -> list[Coroutine[Any, Any, None]]:
+        return [self._converge(), self._report(), self._retain()]
+
+    async def _converge(self) -> None:
+        await self.crew.connected(CONNECT_TIMEOUT_S)
+        await self.desired.boot()
+        for consumer in self.consumers:
+            consumer.start()
+        following = asyncio.create_task(self.desired.run())
+        try:
+            while not self.crew.ready:
+                await asyncio.sleep(0.05)
+            self._announce()
+            await following
+        finally:
+            following.cancel()
+
+    def _announce(self) -> None:
+        """Says where to find us, now that somebody answers there."""
+        endpoints = {
+            "grpc": f"{self.config.host}:{self.grpc_port}",
+            "http": f"{self.config.host}:{self.http.port}",
+            "pid": os.getpid(),
+        }
+        temporary = self.layout.endpoints.with_suffix(".tmp")
+        temporary.write_text(json.dumps(endpoints))
+        temporary.replace(self.layout.endpoints)
+        log.info("ready: %s", endpoints)
+
+    async def _report(self) -> None:
+        """Tells the registry what is served, every second: silence is how it learns that we are gone."""
+        while True:
+            status = GatewayStatus(
+                gateway_id=self.gateway_id,
+                applied_revision=self.desired.processed_revision,
+                workers=sum(hand.ready for hand in self.crew.hands),
+                failures=tuple(self.desired.failures),
+            )
+            with contextlib.suppress(GnomonError, grpc.RpcError):
+                await self.client.report_status(status)
+            revision, deadline = status.applied_revision, asyncio.get_running_loop().time() + REPORT_S
+            while self.desired.processed_revision == revision and asyncio.get_running_loop().time() < deadline:
+                await asyncio.sleep(0.02)
+
+    async def _retain(self) -> None:
+        while True:
+            await asyncio.sleep(RETENTION_S)
+            try:
+                await asyncio.to_thread(retention.apply, self.config)
+            except OSError:
+                log.exception("old segments could not be removed; trying again")
+
+    async def _stop(self) -> None:
+        self.layout.endpoints.unlink(missing_ok=True)
+        drain_s = self.config.drain_timeout_s + 5.0
+        await asyncio.gather(*(child.stop(drain_s) for child in self.crew.children))
+        await asyncio.gather(*(child.stop(30.0) for child in self.consumers))
+        await self.admin_server.stop(1.0)
+        await self.client.close()
+        self.http.stop()
+        self.holder.close()
+
+    def _consumer(self, name: str) -> Child:
+        return Child(name, self.layout.log(name), lambda: ([name, "--config", str(self.layout.config)], []))
+
+
+def run(config: Config) -> None:
+    """The process. Raises: AlreadyRunning, PortTaken."""
+    config.layout.root.mkdir(parents=True, exist_ok=True)
+    config.layout.make()
+    lock = lock_folder(config.layout)
+    config.layout.endpoints.unlink(missing_ok=True)
+    config.layout.config.write_text(config.to_json())
+
+    async def main() -> None:
+        await Supervisor(config).run()
+
+    asyncio.run(main())
+    os.close(lock)

@@ -1,0 +1,169 @@
+"""A worker: one event loop, one journal, one port shared with the other workers. The composition root of the data plane.
+
+Start: lock the journal, take up its sequence, connect to the supervisor, load what it says, listen, tell it.
+Stop (SIGTERM, or the supervisor gone): not serving on health → refuse new calls → finish those in flight → seal the journal.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+from gateway import servables as loading
+from gateway.admin_proxy import AdminProxy
+from gateway.books import WorkerBooks
+from gateway.config import Config
+from gateway.control import Line, state_of
+from gateway.journal.writer import Writer
+from gateway.pages import Page
+from gateway.servables import Servable, Servables
+from gateway.service import InferenceService
+from gateway.serving import Serving
+from gateway.transport import grpcio
+from gnomon.domain import DesiredState
+from gnomon.errors import GnomonError
+from gnomon.gateway.v1 import gateway_pb2_grpc
+from gnomon.oip import add_GRPCInferenceServiceServicer_to_server
+from gnomon.wire import message_of
+
+log = logging.getLogger(__name__)
+LOCK_WAIT_S = 20.0
+
+
+def lock_journal(folder: Path) -> int:
+    """Waits for a former worker of this slot to be gone. Raises: TimeoutError.
+
+    Returns the locked descriptor, to be kept open for the life of the process.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{folder} is still written by another process") from None
+            time.sleep(0.05)
+
+
+class Worker:
+    """One slot of a gateway."""
+
+    def __init__(self, config: Config, *, slot: int, host: int, port: int, line: Line, admin_port: int) -> None:
+        layout = config.layout
+        self.config = config
+        self.slot = slot
+        self.port = port
+        self.line = line
+        self.stopping = asyncio.Event()
+        self.journal = Writer(
+            layout.worker_journal(slot), host=host, slot=slot,
+            segment_bytes=config.segment_bytes, segment_max_age_s=config.segment_max_age_s,
+        )  # fmt: skip
+        self.servables = Servables()
+        self.service = InferenceService(
+            journal=self.journal,
+            servables=self.servables,
+            books=WorkerBooks(Page.open(layout.page(f"w{slot:02d}")), slot),
+            max_in_flight=config.max_in_flight,
+            inline_run_us=config.inline_run_us,
+        )
+        self.server = grpcio.server(config.max_message_bytes)
+        self.health = grpcio.add_health(self.server)
+        add_GRPCInferenceServiceServicer_to_server(self.service, self.server)
+        gateway_pb2_grpc.add_GatewayServicer_to_server(AdminProxy(admin_port), self.server)
+        grpcio.add_reflection(self.server)
+        self.server.add_insecure_port(f"{config.host}:{port}")
+
+    async def run(self) -> None:
+        """Serves until told to stop."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self.stopping.set)
+        tasks = [asyncio.create_task(self._obey()), asyncio.create_task(self._keep_time())]
+        await self.stopping.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._drain()
+
+    async def _drain(self) -> None:
+        self.service.draining = True
+        await self.health.set_serving(False)
+        await self.server.stop(self.config.drain_timeout_s)
+        self.service.stop()
+        self.journal.close()
+        self.line.close()
+        log.info("worker %d: drained, journal sealed at %d", self.slot, self.journal.sequence)
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(0.2)
+            self.journal.tick()
+
+    async def _obey(self) -> None:
+        """Does what the supervisor says, in its order, until it is gone."""
+        await self.line.send(op="hello", slot=self.slot, pid=os.getpid())
+        with contextlib.suppress(ConnectionError):
+            while (message := await self.line.receive()) is not None:
+                state = state_of(message["state"])
+                if message["op"] == "prepare":
+                    await self.line.send(op="prepared", failures=await self._prepare(state))
+                else:
+                    await self._commit(state)
+                    await self.line.send(op="committed", revision=state.revision)
+        self.stopping.set()
+
+    async def _prepare(self, state: DesiredState) -> list[tuple[str, int, str]]:
+        """Loads and warms what the state names and this worker lacks; what could not be, and why."""
+        failures = []
+        for model in state.models:
+            for version in model.versions:
+                if (version.model, version.version) in self.servables:
+                    continue
+                try:
+                    servable = await asyncio.to_thread(loading.load, version, self.config.layout.cache)
+                except GnomonError as error:
+                    failures.append((version.model, version.version, str(error)))
+                else:
+                    self._add(servable)
+        return failures
+
+    def _add(self, servable: Servable) -> None:
+        servable.schema = self.journal.schema(servable.described())
+        self.servables.add(servable)
+        log.info(
+            "loaded %s version %d, %.0f µs a row", servable.version.model, servable.version.version, servable.run_us
+        )
+
+    async def _commit(self, state: DesiredState) -> None:
+        """One assignment switches every request that comes after it."""
+        for model in state.models:
+            self.journal.route(model.route.revision, message_of(model.route).SerializeToString())
+        first = self.service.serving.revision < 0
+        self.service.serving = Serving.of(state)
+        keep = {(model.route.model, number) for model in state.models for number in model.route.loaded}
+        for name, number in self.servables.retire(keep):
+            log.info("unloaded %s version %d", name, number)
+        if first:
+            await self.server.start()
+            await self.health.set_serving(True)
+
+
+def run(config: Config, *, slot: int, host: int, port: int, descriptor: int, admin_port: int) -> None:
+    """The process. `descriptor` is this end of the line to the supervisor."""
+    lock = lock_journal(config.layout.worker_journal(slot))
+
+    async def main() -> None:
+        line = await Line.over(socket.socket(fileno=descriptor))
+        await Worker(config, slot=slot, host=host, port=port, line=line, admin_port=admin_port).run()
+
+    asyncio.run(main())
+    os.close(lock)

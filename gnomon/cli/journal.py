@@ -1,0 +1,30 @@
+"""`gnomon journal`: do the books balance, and how far is each consumer."""
+
+import typer
+
+from gnomon.cli.options import GATEWAY, AsJson, Gateway, console, print_json, table
+from gnomon.client import GatewayClient
+
+app = typer.Typer(no_args_is_help=True, help="The prediction journal and its consumers.")
+
+
+@app.command()
+def status(gateway: Gateway = GATEWAY, as_json: AsJson = False) -> None:
+    """Calls received and how they ended, rows journaled and lost, what each consumer has read."""
+    with GatewayClient(gateway) as client:
+        found = client.status()
+    if as_json:
+        print_json(found)
+        return
+    books, shadow = found.books, found.shadow
+    ended = {
+        name: getattr(books, name) for name in ("answered", "rejected", "shed", "failed", "cancelled", "in_flight")
+    }
+    console.print(f"received {books.received} = " + " + ".join(f"{name} {count}" for name, count in ended.items()))
+    console.print(f"answered {books.answered} = journaled {books.journaled} + lost {books.journal_lost}")
+    parts = " + ".join(f"{name} {getattr(shadow, name)}" for name in ("run", "shed", "expired", "failed"))
+    console.print(f"offered to shadow {books.shadow_offered}; read {shadow.offered} = {parts}")
+    shown = table("", "consumer", "journal", "read", "pending", "missed")
+    for item in found.consumers:
+        shown.add_row(item.name, item.journal, str(item.read), str(item.pending), str(item.missed))
+    console.print(shown)

@@ -1,0 +1,35 @@
+"""The `gnomon` command."""
+
+import sys
+
+import grpc
+import typer
+
+from gnomon.cli import drift, journal, model, rollout, route
+from gnomon.cli.demo import demo
+from gnomon.cli.trace import trace
+from gnomon.cli.up import up
+from gnomon.errors import GnomonError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Serves ONNX models, casts a shadow of every candidate, and promotes on evidence.",
+)  # fmt: skip
+app.add_typer(model.app, name="model")
+app.add_typer(route.app, name="route")
+app.add_typer(rollout.app, name="rollout")
+app.add_typer(drift.app, name="drift")
+app.add_typer(journal.app, name="journal")
+app.command()(trace)
+app.command()(up)
+app.command()(demo)
+
+
+def main() -> None:
+    """Runs a command; what went wrong is one line on standard error and exit code 1."""
+    try:
+        app()
+    except GnomonError as error:
+        sys.exit(f"error: {error}")
+    except grpc.RpcError as failure:
+        sys.exit(f"error: {failure}")

@@ -1,0 +1,54 @@
+"""Options that several commands share, and how each prints what it found."""
+
+import dataclasses
+import enum
+import getpass
+import json
+from typing import Annotated, Any
+
+import typer
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from rich.console import Console
+from rich.table import Table
+
+console = Console()
+
+Registry = Annotated[str, typer.Option("--registry", envvar="GNOMON_REGISTRY", help="HOST:PORT of the registry.")]
+Gateway = Annotated[str, typer.Option("--gateway", envvar="GNOMON_GATEWAY", help="HOST:PORT of the gateway.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Actor = Annotated[
+    str, typer.Option("--actor", help="Who does this; kept in the record.", default_factory=getpass.getuser)
+]
+
+REGISTRY = "127.0.0.1:8501"
+GATEWAY = "127.0.0.1:8500"
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: dataclasses and messages as objects, enums by name."""
+    if isinstance(value, Message):
+        return MessageToDict(value, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, enum.Enum):
+        return value.name.lower()
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def print_json(value: Any) -> None:
+    """To standard output, nothing else: it may be piped."""
+    print(json.dumps(plain(value), indent=2))
+
+
+def table(title: str, *columns: str) -> Table:
+    return Table(*columns, title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+
+
+def route_text(arms: Any) -> str:
+    """`stable 1 99 % · canary 2 1 %`."""
+    return " · ".join(f"{arm.role.name.lower()} {arm.version} {arm.weight_bp / 100:g} %" for arm in arms)

@@ -1,0 +1,76 @@
+"""`gnomon route`: which versions answer, with which weights, and why a key goes where it goes."""
+
+from typing import Annotated
+
+import typer
+
+from gnomon.cli.options import GATEWAY, REGISTRY, Actor, AsJson, Gateway, Registry, console, print_json, route_text
+from gnomon.client import GatewayClient, RegistryClient
+from gnomon.domain import ALL_BP, Arm, Role, Route
+
+app = typer.Typer(no_args_is_help=True, help="Routes: arms and their weights.")
+
+Name = Annotated[str, typer.Argument(help="The model's name.")]
+
+
+def _show(route: Route, as_json: bool) -> None:
+    if as_json:
+        print_json(route)
+    else:
+        console.print(f"{route.model} epoch {route.revision}: {route_text(route.arms)}")
+        console.print(f"  set by {route.actor or '-'}: {route.reason or '-'}", highlight=False)
+
+
+@app.command()
+def show(
+    name: Name,
+    revision: Annotated[int, typer.Option(help="An earlier epoch; the one in force by default.")] = 0,
+    registry: Registry = REGISTRY,
+    as_json: AsJson = False,
+) -> None:
+    """The route of a model."""
+    with RegistryClient(registry) as client:
+        _show(client.get_route(name, revision), as_json)
+
+
+@app.command("set")
+def set_route(
+    name: Name,
+    stable: Annotated[int, typer.Option(help="Version that answers.")],
+    actor: Actor,
+    canary: Annotated[int, typer.Option(help="Version that answers a share of the calls.")] = 0,
+    canary_bp: Annotated[int, typer.Option(help="Its share in basis points, 10 000 for all.")] = 100,
+    shadow: Annotated[int, typer.Option(help="Version that is run beside, and never answers.")] = 0,
+    shadow_bp: Annotated[int, typer.Option(help="Share of the calls it sees.")] = ALL_BP,
+    reason: Annotated[str, typer.Option(help="Why; kept in the record.")] = "",
+    expect: Annotated[int, typer.Option(help="Only if this epoch is still in force; -1: whatever is.")] = -1,
+    registry: Registry = REGISTRY,
+    as_json: AsJson = False,
+) -> None:
+    """Replace a model's route, whole. An operator's lever: no gate and no approval is asked; actor and reason are kept."""
+    share = canary_bp if canary else 0
+    arms = [Arm(version=stable, role=Role.STABLE, weight_bp=ALL_BP - share)]
+    arms += [Arm(version=canary, role=Role.CANARY, weight_bp=share)] if canary else []
+    arms += [Arm(version=shadow, role=Role.SHADOW, weight_bp=shadow_bp)] if shadow else []
+    with RegistryClient(registry) as client:
+        route = Route(model=name, arms=tuple(arms), actor=actor, reason=reason)
+        _show(client.set_route(route, expected_revision=expect), as_json)
+
+
+@app.command()
+def explain(
+    name: Name,
+    key: Annotated[str, typer.Argument(help="A routing key.")],
+    gateway: Gateway = GATEWAY,
+    as_json: AsJson = False,
+) -> None:
+    """Which arm a routing key falls to, and why."""
+    with GatewayClient(gateway) as client:
+        found = client.explain(name, key)
+    if as_json:
+        print_json(found)
+        return
+    console.print(
+        f"{key}: bucket {found.bucket} of {ALL_BP} → version {found.version}, {Role(found.role).name.lower()} "
+        f"with {found.weight_bp / 100:g} %, epoch {found.epoch}"
+    )

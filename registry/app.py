@@ -1,0 +1,169 @@
+"""The composition root: what a registry is made of, and the order in which it starts and stops."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from gnomon.channel import MESSAGE_BYTES
+from gnomon.registry.v1 import registry_pb2 as pb
+from gnomon.registry.v1.registry_pb2_grpc import add_RegistryServicer_to_server
+from registry.artifacts import Artifacts
+from registry.catalog import Catalog
+from registry.changes import Changes
+from registry.config import Config
+from registry.rollout.controller import Controller
+from registry.rollout.ledger import Ledger
+from registry.service import Parts, Service
+from registry.stats import Stats
+from registry.store.database import Database
+from registry.threads import Lane
+from registry.watch import Watch
+
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["Registry"].full_name
+ENDPOINT_FILE = "registry.endpoint"
+
+# One process a port: with the option on, a second registry would take half of the first one's calls in silence.
+# Watching gateways ping every 10 s without data in between, which grpc would take for abuse.
+SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+
+class CannotStart(Exception):
+    """The machine does not let it: a port in use, a folder locked or not writable."""
+
+
+@dataclass(slots=True, kw_only=True)
+class App:
+    """A registry: built, then started, then stopped, once each, in one event loop."""
+
+    config: Config
+    database: Database
+    parts: Parts
+    server: grpc.aio.Server
+    health: "health.aio.HealthServicer"
+    loop: asyncio.Task[None] | None = None
+    lock: IO[str] | None = None
+    port: int = 0
+
+    async def start(self) -> str:
+        """Serves, and returns host:port. Raises: CannotStart."""
+        # The lock first: what follows writes. The port last: who connects finds everything there.
+        self.lock = _locked(self.config.dir)
+        self.parts.artifacts.open()
+        await self.parts.store.run(self.database.open)
+        await self.parts.changes.publish()
+        self.port = _bound(self.server, self.config.host, self.config.port)
+        await self.server.start()
+        await self.health.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
+        await self.health.set("", health_pb2.HealthCheckResponse.SERVING)
+        self.loop = asyncio.create_task(self.parts.controller.run(self.config.rollout_interval_s), name="rollouts")
+        endpoint = f"{self.config.host}:{self.port}"
+        write_whole(self.config.dir / ENDPOINT_FILE, endpoint)
+        return endpoint
+
+    async def stop(self) -> None:
+        """Ends everything within the drain timeout and a moment; safe after a start that failed half-way."""
+        # No new callers; no new decisions; watchers told to come back; calls in flight, changes under way; the database.
+        await self.health.enter_graceful_shutdown()
+        await self._stop_loop()
+        self.parts.watch.close()
+        await self.server.stop(self.config.drain_timeout_s)
+        await self.parts.changes.drain()
+        await self.parts.store.run(self.database.close)
+        self.parts.store.close()
+        self.parts.files.close()
+        if self.lock is not None:
+            self.lock.close()
+
+    async def _stop_loop(self) -> None:
+        if self.loop is not None:
+            self.loop.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.loop
+
+
+def build(config: Config) -> App:
+    """Wires a registry; nothing is opened yet. Call it inside the loop it will run in."""
+    store, files = Lane("store"), Lane("files", 2)
+    database = Database(config.dir / "registry.db")
+    artifacts = Artifacts(config.dir / "artifacts", config.artifact_limit_bytes)
+    catalog = Catalog(database, artifacts.size, now_unix_ms)
+    watch = Watch(config.watchers_limit)
+    changes = Changes(store, catalog.desired_state, watch)
+    stats = Stats(time.monotonic, silent_s=config.gateway_silent_s, ticks_kept=config.drift_ticks_kept)
+    controller = Controller(Ledger(database, now_unix_ms), stats, store, changes, time.monotonic)
+    parts = Parts(
+        catalog=catalog,
+        artifacts=artifacts,
+        controller=controller,
+        stats=stats,
+        watch=watch,
+        changes=changes,
+        store=store,
+        files=files,
+        drift_alpha=config.drift_alpha,
+        drift_tolerance=config.drift_tolerance,
+    )
+    server, checks = _server(parts, config.calls_limit)
+    return App(config=config, database=database, parts=parts, server=server, health=checks)
+
+
+def _server(parts: Parts, calls_limit: int) -> tuple[grpc.aio.Server, "health.aio.HealthServicer"]:
+    server = grpc.aio.server(options=SERVER_OPTIONS, maximum_concurrent_rpcs=calls_limit)
+    checks = health.aio.HealthServicer()
+    cast(Any, add_RegistryServicer_to_server)(Service(parts), server)
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    return server, checks
+
+
+def now_unix_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Whoever looks sees the old text or the new one."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def _locked(folder: Path) -> IO[str]:
+    """The folder, made and held against a second registry until the file is closed. Raises: CannotStart."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "registry.lock").open("w")
+    except OSError as error:
+        raise CannotStart(f"folder {folder}: {error.strerror}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise CannotStart(f"folder {folder}: another registry is running on it") from None
+    return lock
+
+
+def _bound(server: grpc.aio.Server, host: str, port: int) -> int:
+    """The port it listens on. Raises: CannotStart."""
+    try:
+        bound = server.add_insecure_port(f"{host}:{port}")
+    except RuntimeError:
+        bound = 0
+    if bound == 0:
+        raise CannotStart(f"port {port} of {host} cannot be bound: in use, or not an address of this machine")
+    return bound

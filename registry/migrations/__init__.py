@@ -1,0 +1,1 @@
+"""Alembic's migrations. Run by the registry itself when it starts; never edited once released."""

@@ -1,0 +1,142 @@
+"""The numbers of a rollout, out of what gateways counted in its epochs. Pure.
+
+A count that was not taken is not a zero: calls without the threshold a gate needs do not enter that gate at all.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gnomon.domain import Role
+from gnomon.evidence import ArmStats, Histogram, PairStats
+from gnomon.rollout import Rollout
+from gnomon.stats import latency
+from gnomon.stats.sequential import Segment
+
+BUDGET, TAU = 0, 1  # places in a rollout route's latency_thresholds_us
+TAU_SHARE = 0.99
+TAU_CALLS = 100  # fewer have no p99
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """Bad events out of n over the rollout, and how many calls of the running step are among them."""
+
+    bad: int = 0
+    n: int = 0
+    in_step: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the gates look at. Over all canary epochs of the rollout, or all its shadow epochs, up to now."""
+
+    over_budget: Events = Events()
+    over_tau: tuple[Segment, ...] = ()  # a segment each canary epoch
+    canary_errors: Events = Events()
+    disagreements: Events = Events()
+    slow_runs: Events = Events()
+    run_bound_us: float | None = None  # of the running step; None: no run of stable seen
+    shadow_errors: Events = Events()
+    pairs_in_step: int = 0
+    compared_in_step: int = 0  # answered canary calls for which over_tau was counted
+
+
+def epochs_of(rollout: Rollout) -> dict[int, int]:
+    """Epoch to step, of every step the rollout has begun."""
+    return {
+        decision.epoch: decision.step for decision in rollout.decisions if decision.action in ("started", "advanced")
+    }
+
+
+def epoch_of(rollout: Rollout) -> int:
+    """The epoch of the running step."""
+    return rollout.decisions[-1].epoch
+
+
+def evidence_of(rollout: Rollout, arms: Sequence[ArmStats], pairs: Sequence[PairStats]) -> Evidence:
+    """Evidence from the counts of the rollout's epochs, each added over gateways."""
+    now = epoch_of(rollout)
+    canary = [arm for arm in arms if arm.role is Role.CANARY and arm.version == rollout.version]
+    shadow = [arm for arm in arms if arm.role is Role.SHADOW and arm.version == rollout.version]
+    stable = {arm.epoch: arm for arm in arms if arm.role is Role.STABLE and arm.version == rollout.baseline}
+    paired = [pair for pair in pairs if pair.version == rollout.version]
+    ratio = rollout.policy.max_run_ratio
+    return Evidence(
+        over_budget=_over_budget(canary, now),
+        over_tau=tuple(_segment(arm, stable.get(arm.epoch)) for arm in canary if len(arm.over) > TAU),
+        canary_errors=_errors(canary, now),
+        disagreements=_disagreements(paired, now),
+        slow_runs=_slow_runs(paired, stable, ratio, now) if ratio is not None else Events(),
+        run_bound_us=_run_bound_us(stable.get(now), ratio) if ratio is not None else None,
+        shadow_errors=_errors(shadow, now),
+        pairs_in_step=sum(pair.pairs for pair in paired if pair.epoch == now),
+        compared_in_step=sum(arm.answered for arm in canary if arm.epoch == now and len(arm.over) > TAU),
+    )
+
+
+def frozen_tau_us(stable: Sequence[ArmStats], budget_us: int | None) -> int | None:
+    """Stable's p99 before the first canary call; the budget where it has under 100 calls; None without either."""
+    histogram = latency.Histogram()
+    for arm in stable:
+        histogram.merge(_histogram(arm.latency))
+    return budget_us if histogram.count < TAU_CALLS else math.ceil(histogram.quantile(TAU_SHARE))
+
+
+def _over_budget(canary: Sequence[ArmStats], now: int) -> Events:
+    measured = [arm for arm in canary if len(arm.over) > BUDGET]
+    return Events(
+        bad=sum(arm.over[BUDGET] for arm in measured),
+        n=sum(arm.answered for arm in measured),
+        in_step=sum(arm.answered for arm in measured if arm.epoch == now),
+    )
+
+
+def _segment(canary: ArmStats, stable: ArmStats | None) -> Segment:
+    """(events of the canary, events of both, the canary's share of calls) of one epoch."""
+    beside = stable if stable is not None and len(stable.over) > TAU else None
+    answered = canary.answered + (beside.answered if beside else 0)
+    events = canary.over[TAU] + (beside.over[TAU] if beside else 0)
+    return canary.over[TAU], events, canary.answered / answered if answered else 0.0
+
+
+def _errors(arms: Sequence[ArmStats], now: int) -> Events:
+    return Events(
+        bad=sum(arm.failed for arm in arms),
+        n=sum(arm.answered + arm.failed for arm in arms),
+        in_step=sum(arm.answered + arm.failed for arm in arms if arm.epoch == now),
+    )
+
+
+def _disagreements(pairs: Sequence[PairStats], now: int) -> Events:
+    return Events(
+        bad=sum(pair.disagreements for pair in pairs),
+        n=sum(pair.pairs for pair in pairs),
+        in_step=sum(pair.pairs for pair in pairs if pair.epoch == now),
+    )
+
+
+def _slow_runs(pairs: Sequence[PairStats], stable: dict[int, ArmStats], ratio: float, now: int) -> Events:
+    """Shadow runs above `ratio` times stable's median of the same epoch; epochs without runs of stable are left out."""
+    counted = [(pair, _run_bound_us(stable.get(pair.epoch), ratio)) for pair in pairs]
+    bounded = [(pair, bound) for pair, bound in counted if bound is not None]
+    return Events(
+        bad=sum(_above(pair.run, bound) for pair, bound in bounded),
+        n=sum(sum(pair.run.count) for pair, _ in bounded),
+        in_step=sum(sum(pair.run.count) for pair, _ in bounded if pair.epoch == now),
+    )
+
+
+def _run_bound_us(stable: ArmStats | None, ratio: float) -> float | None:
+    if stable is None or not any(stable.run.count):
+        return None
+    return ratio * _histogram(stable.run).quantile(0.5)
+
+
+def _above(runs: Histogram, bound_us: float) -> int:
+    pairs = zip(runs.bucket, runs.count, strict=True)
+    return sum(count for bucket, count in pairs if latency.lower_edge_us(bucket) > bound_us)
+
+
+def _histogram(sparse: Histogram) -> latency.Histogram:
+    return latency.Histogram.from_sparse(sparse.bucket, sparse.count)

@@ -1,0 +1,203 @@
+"""The servicer: decode, call, encode. What a call may not say is refused here; what the state does not allow, inside.
+
+Guarantee: a change that was answered has been committed and told to everyone who watches.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from gnomon import wire
+from gnomon.domain import Lineage, Route, Score, Stage, check_model_name, check_sha256
+from gnomon.errors import Precondition
+from gnomon.evidence import Drift, GatewayStatus, StatsReport
+from gnomon.registry.v1 import registry_pb2 as pb
+from gnomon.registry.v1.registry_pb2_grpc import RegistryServicer
+from gnomon.rollout import Policy
+from registry.artifacts import Artifacts
+from registry.catalog import Catalog
+from registry.changes import Changes
+from registry.drift import drift_of, span_of
+from registry.edge import Context, at_least, named, streaming, unary
+from registry.rollout.controller import Controller
+from registry.stats import Stats
+from registry.threads import Lane
+from registry.watch import Watch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the service calls."""
+
+    catalog: Catalog
+    artifacts: Artifacts
+    controller: Controller
+    stats: Stats
+    watch: Watch
+    changes: Changes
+    store: Lane  # the database's one thread
+    files: Lane  # artifacts and arithmetic
+    drift_alpha: float
+    drift_tolerance: float
+
+
+class Service(RegistryServicer):
+    """gnomon.registry.v1.Registry."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    # Artifacts
+
+    @unary
+    async def PutArtifact(self, request: AsyncIterator[pb.ArtifactChunk], context: Context) -> pb.Artifact:
+        files, expected = self._parts.files, ""
+        upload = await files.run(self._parts.artifacts.upload)
+        try:
+            async for chunk in request:
+                if chunk.sha256:
+                    expected = check_sha256(chunk.sha256)
+                await files.run(upload.write, chunk.data)
+            sha256 = await files.run(upload.finish, expected)
+        finally:
+            upload.abandon()
+        return pb.Artifact(sha256=sha256, size_bytes=upload.size_bytes)
+
+    @streaming
+    async def GetArtifact(self, request: pb.GetArtifactRequest, context: Context) -> AsyncIterator[pb.ArtifactChunk]:
+        chunks = self._parts.artifacts.read(check_sha256(request.sha256))
+        while (chunk := await self._parts.files.run(next, chunks, None)) is not None:
+            yield pb.ArtifactChunk(data=chunk)
+
+    # Models and versions
+
+    @unary
+    async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
+        models = await self._parts.store.run(self._parts.catalog.list_models)
+        return pb.ListModelsResponse(models=[wire.message_of(model) for model in models])
+
+    @unary
+    async def RegisterVersion(self, request: pb.RegisterVersionRequest, context: Context) -> Any:
+        version = await self._parts.store.run(
+            self._parts.catalog.register,
+            check_model_name(request.model),
+            at_least(0, "version", request.version),
+            artifact_sha256=check_sha256(request.artifact_sha256),
+            profile_sha256=_optional_sha256(request.profile_sha256),
+            warmup_sha256=_optional_sha256(request.warmup_sha256),
+            score=wire.decode(request.score, Score) if request.HasField("score") else Score(),
+            lineage=wire.decode(request.lineage, Lineage),
+        )
+        return wire.message_of(version)
+
+    @unary
+    async def GetVersion(self, request: pb.GetVersionRequest, context: Context) -> Any:
+        model, number = _version_named(request)
+        return wire.message_of(await self._parts.store.run(self._parts.catalog.get_version, model, number))
+
+    @unary
+    async def ListVersions(self, request: pb.ListVersionsRequest, context: Context) -> pb.ListVersionsResponse:
+        versions = await self._parts.store.run(self._parts.catalog.list_versions, check_model_name(request.model))
+        return pb.ListVersionsResponse(versions=[wire.message_of(version) for version in versions])
+
+    @unary
+    async def ApproveVersion(self, request: pb.ApproveVersionRequest, context: Context) -> Any:
+        model, number = _version_named(request)
+        approver = named("approver", request.approver)
+        return await self._change(self._parts.catalog.approve, model, number, approver, request.note)
+
+    @unary
+    async def SetStage(self, request: pb.SetStageRequest, context: Context) -> Any:
+        model, number = _version_named(request)
+        stage, actor = wire.decode_enum(request.stage, Stage), named("actor", request.actor)
+        return await self._change(self._parts.catalog.set_stage, model, number, stage, actor)
+
+    # Routes
+
+    @unary
+    async def GetRoute(self, request: pb.GetRouteRequest, context: Context) -> Any:
+        model, revision = check_model_name(request.model), at_least(0, "revision", request.revision)
+        return wire.message_of(await self._parts.store.run(self._parts.catalog.get_route, model, revision))
+
+    @unary
+    async def SetRoute(self, request: pb.SetRouteRequest, context: Context) -> Any:
+        expected = at_least(-1, "expected_revision", request.expected_revision)
+        named("actor", request.route.actor)
+        return await self._change(self._parts.catalog.set_route, wire.decode(request.route, Route), expected)
+
+    # Rollouts
+
+    @unary
+    async def StartRollout(self, request: pb.StartRolloutRequest, context: Context) -> Any:
+        model, number = _version_named(request)
+        policy, actor = wire.decode(request.policy, Policy), named("actor", request.actor)
+        return wire.message_of(await self._parts.controller.start(model, number, policy, actor))
+
+    @unary
+    async def GetRollout(self, request: pb.GetRolloutRequest, context: Context) -> Any:
+        model, number = check_model_name(request.model), at_least(0, "id", request.id)
+        return wire.message_of(await self._parts.controller.get(model, number))
+
+    @unary
+    async def ListRollouts(self, request: pb.ListRolloutsRequest, context: Context) -> pb.ListRolloutsResponse:
+        rollouts = await self._parts.controller.list_of(check_model_name(request.model))
+        return pb.ListRolloutsResponse(rollouts=[wire.message_of(rollout) for rollout in rollouts])
+
+    @unary
+    async def AbortRollout(self, request: pb.AbortRolloutRequest, context: Context) -> Any:
+        model, actor = check_model_name(request.model), named("actor", request.actor)
+        return wire.message_of(await self._parts.controller.abort(model, request.reason, actor))
+
+    # Gateways
+
+    @streaming
+    async def WatchConfig(self, request: pb.WatchConfigRequest, context: Context) -> AsyncIterator[pb.DesiredState]:
+        named("gateway_id", request.gateway_id)
+        async for state in self._parts.watch.states():
+            yield wire.message_of(state)
+
+    @unary
+    async def ReportStatus(self, request: pb.GatewayStatus, context: Context) -> pb.ReportAck:
+        self._parts.stats.report_status(wire.decode(request, GatewayStatus))
+        return pb.ReportAck()
+
+    @unary
+    async def ReportStats(self, request: pb.StatsReport, context: Context) -> pb.ReportAck:
+        self._parts.stats.report(wire.decode(request, StatsReport))
+        return pb.ReportAck()
+
+    # Drift
+
+    @unary
+    async def GetDrift(self, request: pb.GetDriftRequest, context: Context) -> Any:
+        model, number = check_model_name(request.model), at_least(0, "version", request.version)
+        from_ms = at_least(0, "from_unix_ms", request.from_unix_ms)
+        to_ms = at_least(0, "to_unix_ms", request.to_unix_ms)
+        if number == 0:
+            number = (await self._parts.store.run(self._parts.catalog.get_route, model)).stable.version
+        return wire.message_of(await self._drift(model, number, from_ms, to_ms))
+
+    async def _drift(self, model: str, number: int, from_unix_ms: int, to_unix_ms: int) -> Drift:
+        parts = self._parts
+        version = await parts.store.run(parts.catalog.get_version, model, number)
+        if not version.profile_sha256:
+            raise Precondition(
+                f"version {number} of {model!r} was registered without a profile: nothing to compare with"
+            )
+        profile = await parts.files.run(lambda: b"".join(parts.artifacts.read(version.profile_sha256)))
+        ticks = parts.stats.ticks(model, number)
+        span = span_of(ticks, from_unix_ms, to_unix_ms, time.time_ns() // 1_000_000)
+        limits = {"alpha": parts.drift_alpha, "tolerance": parts.drift_tolerance}
+        return await parts.files.run(drift_of, model, number, profile, ticks, span, **limits)
+
+    async def _change(self, change: Any, *arguments: Any) -> Any:
+        return wire.message_of(await self._parts.changes.make(change, *arguments))
+
+
+def _version_named(request: Any) -> tuple[str, int]:
+    return check_model_name(request.model), at_least(1, "version", request.version)
+
+
+def _optional_sha256(digest: str) -> str:
+    return check_sha256(digest) if digest else ""

@@ -1,0 +1,115 @@
+"""What gateways report, held in memory: gateways send totals, so after a restart they tell it all again.
+
+Owner: the event loop. Every count is kept by gateway and replaced by that gateway's next report; reading adds over
+gateways. Everything is bounded: gateways, counts of each, ticks of each version; the oldest go first.
+Weakness: the counts of a gateway that never comes back stay until the registry restarts; they are evidence still.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gnomon.domain import Role
+from gnomon.errors import InvalidInput
+from gnomon.evidence import ArmStats, DriftTick, GatewayStatus, PairStats, StatsReport
+from gnomon.stats.latency import BUCKETS
+from registry.sums import sum_arms, sum_pairs
+
+GATEWAYS_KEPT = 256
+COUNTS_KEPT = 4_096  # arms, and again pairs, of one gateway
+
+ArmKey = tuple[str, int, int, Role]  # model, epoch, version, role
+PairKey = tuple[str, int, int, int]  # model, epoch, shadow, live
+Key = TypeVar("Key")
+Count = TypeVar("Count", ArmStats, PairStats)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A gateway's last word, and when it came by the monotonic clock."""
+
+    status: GatewayStatus
+    at_s: float
+
+
+class Stats:
+    """Latest counts and states of all gateways."""
+
+    def __init__(self, monotonic_s: Callable[[], float], *, silent_s: float, ticks_kept: int) -> None:
+        self._monotonic_s = monotonic_s
+        self._silent_s = silent_s
+        self._ticks_kept = ticks_kept
+        self._seen: dict[str, Seen] = {}
+        self._arms: dict[str, dict[ArmKey, ArmStats]] = {}
+        self._pairs: dict[str, dict[PairKey, PairStats]] = {}
+        self._ticks: dict[tuple[str, int], dict[tuple[str, int], DriftTick]] = {}
+
+    def report_status(self, status: GatewayStatus) -> None:
+        self._seen.pop(status.gateway_id, None)
+        self._seen[status.gateway_id] = Seen(status=status, at_s=self._monotonic_s())
+        _drop_first(self._seen, GATEWAYS_KEPT)
+
+    def report(self, report: StatsReport) -> None:
+        """Takes over all counts of a report, or none. Raises: InvalidInput: a histogram that is not of our buckets."""
+        _check_buckets(report)
+        arms = {(arm.model, arm.epoch, arm.version, arm.role): arm for arm in report.arms}
+        pairs = {(pair.model, pair.epoch, pair.version, pair.live_version): pair for pair in report.pairs}
+        _replace(self._arms, report.gateway_id, arms)
+        _replace(self._pairs, report.gateway_id, pairs)
+        for tick in report.ticks:
+            self._keep_tick(report.gateway_id, tick)
+
+    def gateways(self) -> tuple[Seen, ...]:
+        """The gateways that are known: heard of not longer than `silent_s` ago."""
+        oldest_s = self._monotonic_s() - self._silent_s
+        return tuple(seen for seen in self._seen.values() if seen.at_s >= oldest_s)
+
+    def arms(self, model: str, epochs: Iterable[int]) -> tuple[ArmStats, ...]:
+        """Counts of a model's arms in these epochs, added over gateways: one for each epoch, version and role."""
+        return tuple(sum_arms(counts) for counts in _grouped(self._arms, model, set(epochs)))
+
+    def pairs(self, model: str, epochs: Iterable[int]) -> tuple[PairStats, ...]:
+        """Pair counts in these epochs, added over gateways: one for each epoch, shadow and live version."""
+        return tuple(sum_pairs(counts) for counts in _grouped(self._pairs, model, set(epochs)))
+
+    def ticks(self, model: str, version: int) -> tuple[DriftTick, ...]:
+        """Drift counts of a version: one for each gateway and sub-window."""
+        return tuple(self._ticks.get((model, version), {}).values())
+
+    def _keep_tick(self, gateway_id: str, tick: DriftTick) -> None:
+        kept = self._ticks.setdefault((tick.model, tick.version), {})
+        kept[gateway_id, tick.tick] = tick
+        if len(kept) > self._ticks_kept:
+            del kept[min(kept, key=lambda key: key[1])]
+
+
+def _check_buckets(report: StatsReport) -> None:
+    of_arms = [histogram for arm in report.arms for histogram in (arm.latency, arm.run)]
+    of_pairs = [histogram for pair in report.pairs for histogram in (pair.delta, pair.run)]
+    highest = max((max(histogram.bucket, default=0) for histogram in of_arms + of_pairs), default=0)
+    if highest >= BUCKETS:
+        raise InvalidInput(f"histogram bucket {highest}: 0 to {BUCKETS - 1} expected")
+
+
+def _replace(kept: dict[str, dict[Key, Count]], gateway_id: str, counts: dict[Key, Count]) -> None:
+    """Puts a gateway's counts over those it sent before; epochs it no longer sends are remembered."""
+    mine = kept.pop(gateway_id, {}) | counts
+    if len(mine) > COUNTS_KEPT:
+        newest = sorted(mine, key=lambda key: mine[key].epoch)[-COUNTS_KEPT:]
+        mine = {key: mine[key] for key in newest}
+    kept[gateway_id] = mine
+    _drop_first(kept, GATEWAYS_KEPT)
+
+
+def _drop_first(kept: dict[str, object] | dict[str, Seen] | dict[str, dict[Key, Count]], limit: int) -> None:
+    if len(kept) > limit:
+        del kept[next(iter(kept))]
+
+
+def _grouped(kept: dict[str, dict[Key, Count]], model: str, epochs: set[int]) -> list[list[Count]]:
+    groups: dict[Key, list[Count]] = {}
+    for mine in kept.values():
+        for key, count in mine.items():
+            if count.model == model and count.epoch in epochs:
+                groups.setdefault(key, []).append(count)
+    return list(groups.values())

@@ -1,0 +1,125 @@
+"""The tables. One registry process writes them; whoever else looks at the file only reads.
+
+config      one row: the revision of all that gateways are told; every route takes its revision from it
+models      a name each
+versions    (model, version); at most one of a model in Production, by a partial unique index
+routes      every route that ever was in force, by its revision, never changed; a model's latest is in force
+rollouts    (model, id); at most one of a model running, by a partial unique index
+decisions   what moved a rollout, in order, with the verdicts
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    text,
+)
+
+metadata = MetaData()
+
+
+def _number(name: str, **options: object) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, **options)  # type: ignore[arg-type]
+
+
+def _text(name: str, **options: object) -> Column[str]:
+    return Column(name, String, nullable=False, **options)  # type: ignore[arg-type]
+
+
+config = Table("config", metadata, Column("id", Integer, primary_key=True), _number("revision"))
+
+models = Table("models", metadata, _text("name", primary_key=True), _number("created_unix_ms"))
+
+versions = Table(
+    "versions",
+    metadata,
+    _text("model", primary_key=True),
+    _number("version", primary_key=True, autoincrement=False),
+    _text("artifact_sha256"),
+    _number("artifact_bytes"),
+    _text("profile_sha256"),
+    _text("warmup_sha256"),
+    _text("score_output"),
+    _number("score_column"),
+    Column("lineage", JSON, nullable=False),
+    _number("stage"),
+    Column("approver", String),
+    _text("approval_note"),
+    _number("approved_unix_ms"),
+    _number("created_unix_ms"),
+    ForeignKeyConstraint(["model"], ["models.name"]),
+)
+Index(
+    "one_production",
+    versions.c.model,
+    unique=True,
+    sqlite_where=text("stage = 3"),
+    postgresql_where=text("stage = 3"),
+)
+
+routes = Table(
+    "routes",
+    metadata,
+    _number("revision", primary_key=True, autoincrement=False),
+    _text("model"),
+    Column("arms", JSON, nullable=False),
+    Column("warm", JSON, nullable=False),
+    Column("latency_thresholds_us", JSON, nullable=False),
+    Column("disagreement_tolerance", Float, nullable=False),
+    _text("actor"),
+    _text("reason"),
+    _number("created_unix_ms"),
+    ForeignKeyConstraint(["model"], ["models.name"]),
+)
+Index("routes_of_model", routes.c.model, routes.c.revision)
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    _text("model", primary_key=True),
+    _number("id", primary_key=True, autoincrement=False),
+    _number("version"),
+    _number("baseline"),
+    _number("baseline_epoch"),
+    Column("tau_us", BigInteger),
+    Column("policy", JSON, nullable=False),
+    _number("state"),
+    _number("step"),
+    _text("gate"),
+    _text("reason"),
+    _text("actor"),
+    _number("started_unix_ms"),
+    _number("ended_unix_ms"),
+    ForeignKeyConstraint(["model", "version"], ["versions.model", "versions.version"]),
+)
+Index(
+    "one_running",
+    rollouts.c.model,
+    unique=True,
+    sqlite_where=text("state = 1"),
+    postgresql_where=text("state = 1"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("sequence", Integer, primary_key=True),
+    _text("model"),
+    _number("rollout"),
+    _number("decided_unix_ms"),
+    _number("step"),
+    _number("epoch"),
+    _text("action"),
+    _text("gate"),
+    _text("reason"),
+    Column("verdicts", JSON, nullable=False),
+    ForeignKeyConstraint(["model", "rollout"], ["rollouts.model", "rollouts.id"]),
+)
+Index("decisions_of_rollout", decisions.c.model, decisions.c.rollout)

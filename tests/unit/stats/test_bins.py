@@ -1,0 +1,75 @@
+"""Fitted bins: within budget, exact for few values, and no bin without reference mass but beside an atom."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from gnomon.stats import bins
+
+FLOATS = st.floats(width=32, allow_nan=False, allow_subnormal=True)
+COLUMNS = hnp.arrays(np.float32, st.integers(1, 600), elements=FLOATS | st.sampled_from([0.0, -0.0, 1.0, np.inf]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(values=COLUMNS)
+def test_any_column_is_within_budget_and_empty_bins_lie_beside_an_atom_or_outside(values):
+    edges = bins.fit_edges(values)
+    assert len(edges) + 1 <= bins.BINS
+    assert edges.dtype == np.float32
+    assert (np.diff(edges) > 0).all() or np.isinf(edges).any()
+    assert not np.isneginf(edges).any()
+    counts = bins.count(values, edges)
+    assert counts.sum() == len(values)
+    beside = np.convolve(bins.singletons(edges), [1, 1, 1], mode="same") > 0
+    outside = np.zeros_like(beside)
+    outside[[0, -1]] = True
+    assert (counts[:-1][~(beside | outside)] > 0).all()
+
+
+def test_a_continuous_column_gets_240_bins_of_equal_mass():
+    values = np.random.default_rng(1).normal(size=24_000).astype(np.float32)
+    counts = bins.count(values, bins.fit_edges(values))[:-1]
+    assert len(counts) == 240
+    assert counts.min() >= 98
+    assert counts.max() <= 102
+
+
+@pytest.mark.parametrize("distinct", [1, 2, 12, 119, 120, 200, 239, 240])
+def test_each_of_at_most_240_distinct_values_has_a_bin_of_its_own(distinct):
+    values = np.repeat(np.arange(distinct, dtype=np.float32) * 3 - 7, 5)
+    edges = bins.fit_edges(values)
+    assert len(edges) + 1 <= 240
+    assert np.count_nonzero(bins.count(values, edges)) == distinct
+
+
+def test_an_atom_in_a_continuous_column_is_a_singleton():
+    rng = np.random.default_rng(2)
+    values = np.concatenate([np.zeros(7_000), rng.gamma(2, size=3_000)]).astype(np.float32)
+    edges = bins.fit_edges(values)
+    at_zero = np.searchsorted(edges, np.float32(0), "right")
+    assert bins.singletons(edges)[at_zero]
+    assert bins.count(values, edges)[at_zero] == 7_000
+
+
+def test_a_value_beside_a_constant_falls_in_another_bin():
+    edges = bins.fit_edges(np.full(100, 5, np.float32))
+    fives, below, above = np.searchsorted(edges, np.array([5, 4.999, 5.001], np.float32), "right")
+    assert len({fives, below, above}) == 3
+
+
+def test_many_atoms_keep_the_budget_and_lose_the_lightest_first():
+    rng = np.random.default_rng(3)
+    atoms = np.repeat(np.arange(150), np.linspace(100, 300, 150).astype(int))
+    values = np.concatenate([atoms, rng.uniform(0, 150, 2_000)]).astype(np.float32)
+    edges = bins.fit_edges(values)
+    assert len(edges) + 1 <= 240
+    assert bins.singletons(edges)[np.searchsorted(edges, np.float32(149), "right")]
+
+
+def test_infinities_have_bins():
+    values = np.array([-np.inf, -np.inf, 0, 1, np.inf], np.float32)
+    edges = bins.fit_edges(values)
+    assert np.count_nonzero(bins.count(values, edges)) == 4
+    assert bins.singletons(edges)[[0, -1]].all()

@@ -1,0 +1,120 @@
+import numpy as np
+import pandas
+import pytest
+
+from gnomon.stats.profile import Monitor, Profile
+
+
+def table(rows=1_000, columns=3, seed=0):
+    return np.random.default_rng(seed).normal(size=(rows, columns))
+
+
+def test_fit_makes_a_monitor_a_column_and_counts_every_row():
+    profile = Profile.fit(table(), names=["a", "b", "c"], tensor="features", data_sha256="ab")
+    assert [monitor.name for monitor in profile.monitors] == ["a", "b", "c"]
+    assert [monitor.column for monitor in profile.monitors] == [0, 1, 2]
+    assert {monitor.tensor for monitor in profile.monitors} == {"features"}
+    assert (profile.rows, profile.data_sha256) == (1_000, "ab")
+    assert profile.counts().sum() == 3_000
+    assert profile.slots == sum(len(monitor.edges) + 2 for monitor in profile.monitors)
+
+
+def test_fit_takes_names_from_a_frame():
+    profile = Profile.fit(pandas.DataFrame({"distance": [1.0, 2.0, None], "hour": [1, 2, 3]}))
+    assert [monitor.name for monitor in profile.monitors] == ["distance", "hour"]
+    assert profile.monitors[0].counts[-1] == 1
+
+
+def test_fit_names_columns_without_names_by_tensor_and_position():
+    assert [monitor.name for monitor in Profile.fit(table(columns=2), tensor="x").monitors] == ["x[0]", "x[1]"]
+
+
+def test_a_vector_is_one_column():
+    assert len(Profile.fit(np.arange(5), tensor="score", score=True).monitors) == 1
+
+
+def test_a_column_without_any_value_has_one_empty_bin_and_the_rest_in_the_nan_slot():
+    (monitor,) = Profile.fit(np.full((7, 1), np.nan)).monitors
+    assert monitor.counts.tolist() == [0, 7]
+    assert monitor.slots == 2
+
+
+def test_bytes_give_back_an_equal_profile():
+    values = np.column_stack([table(columns=1), np.full(1_000, np.nan), np.r_[np.full(999, 3), np.inf]])
+    profile = Profile.fit(values, tensor="x", data_sha256="cd").extended(
+        Profile.fit(table(columns=1), ["p"], "y", True)
+    )
+    again = Profile.from_bytes(profile.to_bytes())
+    assert again.to_bytes() == profile.to_bytes()
+    assert again.same_bins(profile)
+    assert again.data_sha256 == "cd"
+    for mine, theirs in zip(profile.monitors, again.monitors, strict=True):
+        assert np.array_equal(mine.counts, theirs.counts)
+        assert np.array_equal(mine.singleton, theirs.singleton)
+        assert (mine.name, mine.tensor, mine.column, mine.is_score) == (
+            theirs.name,
+            theirs.tensor,
+            theirs.column,
+            theirs.is_score,
+        )
+
+
+def test_extended_puts_scores_after_inputs():
+    inputs, scores = Profile.fit(table(), tensor="x"), Profile.fit(table(columns=1), tensor="y", score=True)
+    both = inputs.extended(scores)
+    assert (both.inputs, both.scores) == (slice(0, 3), slice(3, 4))
+    with pytest.raises(ValueError, match="scores must follow inputs"):
+        scores.extended(inputs)
+
+
+def test_extended_refuses_other_rows_and_repeated_names():
+    with pytest.raises(ValueError, match="got 1000 and 10"):
+        Profile.fit(table()).extended(Profile.fit(table(rows=10)))
+    with pytest.raises(ValueError, match="twice"):
+        Profile.fit(table()).extended(Profile.fit(table()))
+
+
+@pytest.mark.parametrize(
+    ("data", "names", "message"),
+    [
+        (np.empty((0, 3)), None, "got 0"),
+        (np.ones((3, 2)), ["only one"], "got 1"),
+        (np.ones((3, 2, 2)), None, "shape"),
+        (np.array([["a"], ["b"]]), None, "numeric"),
+        (np.array([[object()]]), None, "numeric"),
+    ],
+)
+def test_fit_refuses_what_it_cannot_bin(data, names, message):
+    with pytest.raises(ValueError, match=message):
+        Profile.fit(data, names)
+
+
+def test_float64_beyond_float32_counts_as_infinite():
+    (monitor,) = Profile.fit(np.array([[1e300], [0.0]])).monitors
+    assert monitor.counts.sum() == 2
+
+
+def test_a_monitor_refuses_arrays_that_do_not_fit():
+    good = {"name": "a", "tensor": "", "column": 0, "is_score": False}
+    with pytest.raises(ValueError, match="ascend"):
+        Monitor(**good, edges=[2, 1], counts=[0] * 4, singleton=[False] * 3)
+    with pytest.raises(ValueError, match="need 4 counts"):
+        Monitor(**good, edges=[1, 2], counts=[0] * 3, singleton=[False] * 3)
+    with pytest.raises(ValueError, match="negative count -1"):
+        Monitor(**good, edges=[1], counts=[0, -1, 0], singleton=[False] * 2)
+
+
+def test_arrays_of_a_monitor_are_read_only():
+    (monitor,) = Profile.fit(np.arange(5)).monitors
+    with pytest.raises(ValueError, match="read-only"):
+        monitor.counts[0] = 1
+
+
+def test_bytes_that_are_no_profile_are_refused():
+    with pytest.raises(ValueError, match="not a gnomon"):
+        Profile.from_bytes(b"\xff\xff\xff")
+
+
+def test_split_refuses_counts_of_another_length():
+    with pytest.raises(ValueError, match="slots"):
+        Profile.fit(table()).split(np.zeros(3, np.int64))
