@@ -66,7 +66,7 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
         return found
 
     async def _version(self, model: str, number: int) -> Version | None:
-        """From the registry, or from what is served here when it does not answer; None for a call that reached no arm."""
+        """From the registry, or from what is served here when it does not answer; None where no arm was reached."""
         if not number:
             return None
         try:
@@ -76,7 +76,7 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
             return next((item for item in served.versions if item.version == number), None) if served else None
 
     async def _rescore(self, version: Version, found: pb.PredictionTrace) -> pb.Rescore:
-        """Runs the artifact named in the journal on the journaled inputs again. Raises: ArtifactCorrupt, Unavailable."""
+        """Runs the artifact on the journaled inputs again. Raises: ArtifactCorrupt, Unavailable."""
         for digest in version.blobs:
             if not self.layout.blob(digest).exists():
                 await self.desired.client.download(digest, self.layout.blob(digest))

@@ -1,4 +1,4 @@
-"""A worker's counts, on its page: at any instant received = answered + rejected + shed + failed + cancelled + in flight.
+"""Counts of a worker, on its page: received = answered + rejected + shed + failed + cancelled + in flight, always.
 
 Written by: the worker's event loop. Read by: anybody, from the page.
 """

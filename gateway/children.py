@@ -22,7 +22,7 @@ class Child:
     """`python -m gateway ROLE …`, kept alive until `stop`. Written by: the supervisor's event loop."""
 
     def __init__(self, name: str, log_path: Path, arguments: Callable[[], tuple[Sequence[str], Sequence[int]]]) -> None:
-        """`arguments` gives the command line after `python -m gateway` and the descriptors to pass, anew at each start."""
+        """`arguments` gives what follows `python -m gateway`, and descriptors to pass, anew at each start."""
         self.name = name
         self.restarts = 0
         self.process: subprocess.Popen[bytes] | None = None

@@ -1,7 +1,7 @@
 """ModelInfer messages to tensors and back, checked against the version that is to answer.
 
-What comes out of `read_inputs` fits the model: names, datatypes, shapes and byte counts are right, or InvalidInput names the
-one that is not.
+What `read_inputs` gives fits the model: names, datatypes, shapes and byte counts are right, or InvalidInput says which
+is not.
 """
 
 import math

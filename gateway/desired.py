@@ -55,7 +55,7 @@ def has_digest(path: Path, digest: str) -> bool:
 
 
 def effective(wanted: DesiredState, served: DesiredState, failures: list[LoadFailure]) -> DesiredState:
-    """What can be served of `wanted`: a model with a failure stays as it is in `served`, or out where it never was. Pure."""
+    """What can be served of `wanted`: a model with a failure stays as in `served`, or out where it never was. Pure."""
     failed = {failure.model for failure in failures}
     before = {model.route.model: model for model in served.models}
     models = [model if model.route.model not in failed else before.get(model.route.model) for model in wanted.models]

@@ -1,7 +1,8 @@
 """The observer: reads what workers and the shadow runner journaled, counts it, publishes it, and tells the registry.
 
-Counts and cursors are checkpointed together, and only what is checkpointed is published and reported: after `kill -9` it
-goes on from there, and nothing is counted twice. The registry may be away: reading goes on, the next report says all.
+Counts and cursors are checkpointed together, and only what is checkpointed is published and reported: after `kill -9`
+it goes on from there, and nothing is counted twice. The registry may be away: reading goes on, and the next report
+says all.
 """
 
 import asyncio
@@ -144,9 +145,9 @@ class Observer:
         for number in np.unique(batch.headers["schema"]).tolist():
             schema = batch.schemas.get(number, {})
             key = (str(schema.get("model", "")), int(schema.get("version", 0)))
-            if key[1] and self.snapshot.version(*key) is None:
-                if now < self._unknown.setdefault(key, now) + SNAPSHOT_WAIT_S:
-                    return False
+            unknown = key[1] and self.snapshot.version(*key) is None
+            if unknown and now < self._unknown.setdefault(key, now) + SNAPSHOT_WAIT_S:
+                return False
         return True
 
     def _profile(self, model: str, number: int) -> Profile | None:

@@ -3,8 +3,8 @@
     0        64                     64 + 8·capacity                         (little-endian)
     │ header │ value │ value │ …… │ name │ name │ ……        int64 values, 256 bytes a name
 
-A name is the length of its JSON, then the JSON: ["name", {"label": "value"}]. The header's count of names is raised after a
-name is whole. Value 0 has a fixed name: it takes what there was no room to count under its own.
+A name is the length of its JSON, then the JSON: ["name", {"label": "value"}]. The header's count of names is raised
+after a name is whole. Value 0 has a fixed name: it takes what there was no room to count under its own.
 """
 
 import json

@@ -8,7 +8,7 @@ class PortTaken(OSError):
 
 
 def reserve_shared(host: str, port: int) -> socket.socket:
-    """A bound socket that does not listen: it holds the port (port 0: picks one) while workers share it by SO_REUSEPORT.
+    """A bound socket that does not listen: it holds the port (0: picks one) while workers share it by SO_REUSEPORT.
 
     Raises: PortTaken when any other program has the port, even one that would share it.
     """

@@ -1,8 +1,8 @@
 """Route and key to arm: pure, from a table built once for a route and never changed.
 
-A key falls into one of 10 000 buckets, whatever the route. Canary arms own the lowest buckets, in the order the route names
-them, so raising a weight moves keys towards the canary and none back. Without a key, a sequence that visits every bucket
-once in 10 000 calls gives each arm its weight exactly.
+A key falls into one of 10 000 buckets, whatever the route. Canary arms own the lowest buckets, in the order the route
+names them, so raising a weight moves keys towards the canary and none back. Without a key, a sequence that visits every
+bucket once in 10 000 calls gives each arm its weight exactly.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ class Choice(NamedTuple):
 
 
 def key_hash(model: str, key: bytes) -> int:
-    """64 bits of BLAKE2b, keyed by the model so that one key's buckets in two models have nothing to do with each other."""
+    """64 bits of BLAKE2b, keyed by the model: one key's buckets in two models have nothing to do with each other."""
     return int.from_bytes(hashlib.blake2b(key, digest_size=8, key=model.encode()[:64]).digest(), "little")
 
 

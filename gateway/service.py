@@ -5,6 +5,7 @@ Handlers are registered the way grpcio generates them. Runs in the worker's even
 
 import asyncio
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -46,7 +47,8 @@ class Call:
         return Record(
             prediction_id, status, self.arrived_unix_ns, request_id=self.request_id,
             decode_ns=self.decoded_ns - self.began_ns, queue_ns=self.started_ns - self.decoded_ns,
-            run_ns=self.ended_ns - self.started_ns, total_ns=time.perf_counter_ns() - self.began_ns, **self.fields, **more,
+            run_ns=self.ended_ns - self.started_ns, total_ns=time.perf_counter_ns() - self.began_ns,
+            **self.fields, **more,
         )  # fmt: skip
 
 
@@ -63,6 +65,7 @@ class InferenceService:
         self.inline_run_us = inline_run_us
         self.serving = Serving()  # written by the worker, as a whole
         self.draining = False
+        self._unkeyed: Counter[str] = Counter()  # calls without a routing key, by model
         self._runners = ThreadPoolExecutor(2, thread_name_prefix="model-run")
 
     async def ModelInfer(self, data: bytes, context: Any) -> Any:
@@ -82,12 +85,11 @@ class InferenceService:
         call.request_id = request.id.encode()[:1024]
         version = codec.version_number(request.model_version) if request.model_version else 0
         key = _metadata_key(context) or codec.routing_key(request)
-        table, choice = self.serving.choose(request.model_name, version, key, self.journal.sequence)
+        table, choice = self.serving.choose(request.model_name, version, key, self._unkeyed)
         with self.servables.borrow(request.model_name, choice.version) as servable:
             call.fields = {
-                "schema": servable.schema, "epoch": table.route.revision, "version": choice.version, "role": choice.role,
-                "rule": RULE_CODES[choice.rule], "bucket": choice.bucket, "weight_bp": choice.weight_bp,
-                "key_hash": choice.key_hash,
+                "schema": servable.schema, "epoch": table.route.revision, "version": choice.version,
+                "role": choice.role, "rule": RULE_CODES[choice.rule], "bucket": choice.bucket, "weight_bp": choice.weight_bp, "key_hash": choice.key_hash,
             }  # fmt: skip
             inputs = codec.read_inputs(request, servable)
             wanted = codec.wanted_outputs(request, servable)

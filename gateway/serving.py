@@ -1,5 +1,6 @@
 """What a worker serves at one instant: an immutable table of models, swapped whole. A request reads it once."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -30,8 +31,8 @@ class Serving:
             raise ModelNotFound(f"model {model!r} is not served here; served are {sorted(self.tables)}")
         return table
 
-    def choose(self, model: str, version: int, key: bytes, sequence: int) -> tuple[Table, Choice]:
-        """The arm for one call: the version it names, else by its key, else by its place in the sequence.
+    def choose(self, model: str, version: int, key: bytes, unkeyed: Counter[str]) -> tuple[Table, Choice]:
+        """The arm for one call: the version it names, else by its key, else by its place among the model's unkeyed calls.
 
         Raises: NotReady, ModelNotFound, VersionNotFound.
         """
@@ -40,4 +41,7 @@ class Serving:
             if version not in table.route.loaded:
                 raise VersionNotFound(f"{model} version {version} is not served; served are {list(table.route.loaded)}")
             return table, table.pinned(version)
-        return table, table.by_key(key) if key else table.by_sequence(sequence)
+        if key:
+            return table, table.by_key(key)
+        unkeyed[model] += 1
+        return table, table.by_sequence(unkeyed[model])

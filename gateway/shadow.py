@@ -1,7 +1,7 @@
 """The shadow runner: runs the shadow arms on what the workers journaled, at the lowest priority, and journals that.
 
-Exactly once through `kill -9`: cursors, books and the place in its own journal are one checkpoint. After a restart, calls
-whose shadow is in the journal behind that place count as run, and are not run again. So at every checkpoint
+Exactly once through `kill -9`: cursors, books and the place in its own journal are one checkpoint. After a restart,
+calls whose shadow is in the journal behind that place count as run, and are not run again. So at every checkpoint
 offered = run + shed + expired + failed, and the shadow journal holds one frame for each run.
 """
 
@@ -96,7 +96,7 @@ class Shadow:
         return True
 
     def _known(self, model: str, version: int) -> bool:
-        """Whether the snapshot names a version, or has not for too long: it is written a moment after the first calls."""
+        """Whether the snapshot names a version, or has not for too long: it is written after the first calls."""
         if self.snapshot.version(model, version) is not None:
             return True
         now = time.monotonic()

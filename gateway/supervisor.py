@@ -1,6 +1,6 @@
 """The supervisor: starts and restarts this host's processes, and keeps them at the state the registry wants.
 
-Start: lock the folder → take the ports → admin and http → workers → last state from disk → consumers → the registry's state.
+Start: lock the folder → ports → admin and http → workers → last state from disk → consumers → the registry's state.
 Stop (SIGTERM): not ready → workers drain and seal their journals → consumers drain → admin and http → exit 0.
 """
 

@@ -104,7 +104,7 @@ def _of_frame(batch: Batch, row: int, place: Place) -> pb.PredictionTrace:
             bucket=int(header["bucket"]),
             weight_bp=int(header["weight_bp"]),
             rule=RULE_NAMES[int(header["rule"])],
-        )  # fmt: skip
+        )
     )
     for tensor in batch.tensors(row):
         into, specs = _side(trace, schema, tensor.direction)
@@ -152,7 +152,7 @@ def _of_row(row: dict[str, Any], schema: Any, place: Place) -> pb.PredictionTrac
             bucket=row["bucket"],
             weight_bp=row["weight_bp"],
             rule=row["rule"],
-        )  # fmt: skip
+        )
     )
     for column, values in row.items():
         side, _, name = column.partition(".")

@@ -1,7 +1,7 @@
-"""A worker: one event loop, one journal, one port shared with the other workers. The composition root of the data plane.
+"""A worker: one event loop, one journal, one port shared with other workers. The composition root of the data plane.
 
 Start: lock the journal, take up its sequence, connect to the supervisor, load what it says, listen, tell it.
-Stop (SIGTERM, or the supervisor gone): not serving on health → refuse new calls → finish those in flight → seal the journal.
+Stop (SIGTERM, or the supervisor gone): not serving on health → refuse calls → end those in flight → seal the journal.
 """
 
 import asyncio

@@ -41,7 +41,7 @@ InferTensorContents = _message("InferTensorContents")
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """What a handler gets in place of a message that could not be parsed, so that it answers with a status of its own."""
+    """What a handler gets in place of a message that could not be parsed: it answers with a status of its own."""
 
     kind: str
     size_bytes: int
@@ -60,7 +60,7 @@ def _reader(kind: Any) -> Any:
 def add_GRPCInferenceServiceServicer_to_server(servicer: Any, server: Any) -> None:
     """What grpcio would have generated: one unary handler a method of the service.
 
-    Two differences: `ModelInfer` is handed the bytes, for a codec of its own; other methods an `Unreadable` for garbage.
+    Two differences: `ModelInfer` is handed bytes, for a codec of its own; other methods an `Unreadable` for garbage.
     """
     handlers = {
         method.name: grpc.unary_unary_rpc_method_handler(

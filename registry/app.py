@@ -12,6 +12,7 @@ from typing import IO, Any, cast
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from sqlalchemy.exc import DatabaseError
 
 from gnomon.channel import MESSAGE_BYTES
 from gnomon.registry.v1 import registry_pb2 as pb
@@ -63,9 +64,7 @@ class App:
         """Serves, and returns host:port. Raises: CannotStart."""
         # The lock first: what follows writes. The port last: who connects finds everything there.
         self.lock = _locked(self.config.dir)
-        self.parts.artifacts.open()
-        await self.parts.store.run(self.database.open)
-        await self.parts.changes.publish()
+        await self._open()
         self.port = _bound(self.server, self.config.host, self.config.port)
         await self.server.start()
         await self.health.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
@@ -75,9 +74,17 @@ class App:
         write_whole(self.config.dir / ENDPOINT_FILE, endpoint)
         return endpoint
 
+    async def _open(self) -> None:
+        try:
+            self.parts.artifacts.open()
+            await self.parts.store.run(self.database.open)
+            await self.parts.changes.publish()
+        except (OSError, DatabaseError) as error:
+            raise CannotStart(f"folder {self.config.dir}: {str(error).splitlines()[0]}") from error
+
     async def stop(self) -> None:
         """Ends everything within the drain timeout and a moment; safe after a start that failed half-way."""
-        # No new callers; no new decisions; watchers told to come back; calls in flight, changes under way; the database.
+        # No new callers, no new decisions, watchers told to come back, calls under way, changes under way, the database
         await self.health.enter_graceful_shutdown()
         await self._stop_loop()
         self.parts.watch.close()

@@ -1,7 +1,7 @@
 """Frames that look alike, as arrays: one matrix of bytes, and each tensor a block of its columns.
 
-Calls of one client have the same tensors in the same places, so the parsing of one frame serves thousands. What does not
-look alike falls into groups of its own, down to single frames: slower, never different.
+Calls of one client have the same tensors in the same places, so the parsing of one frame serves thousands. What does
+not look alike falls into groups of its own, down to single frames: slower, never different.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.journal.format import NUMPY_OF, PREDICTION_DTYPE, TENSOR, aligned
+from gateway.journal.format import ALIGN, NUMPY_OF, PREDICTION_DTYPE, TENSOR, aligned
 from gateway.journal.walk import Batch
 
 HEAD_BYTES = PREDICTION_DTYPE.itemsize
@@ -21,7 +21,7 @@ class Place(NamedTuple):
     """Where in a frame a tensor is: its data begins at `at`; `head` is where its own header begins."""
 
     direction: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     datatype: str
     shape: tuple[int, ...]
     head: int
@@ -73,10 +73,10 @@ def groups(batch: Batch, rows: NDArray[np.intp] | None = None) -> Iterator[Group
     chosen = np.arange(len(batch)) if rows is None else rows
     headers = batch.headers[chosen]
     text = headers["request_id_bytes"].astype(np.int64) + headers["reason_bytes"]
-    keys = zip(headers["schema"].tolist(), headers["frame_bytes"].tolist(), headers["tensors"].tolist(), text.tolist())
-    alike: dict[tuple[int, int, int, int], list[int]] = {}
-    for number, (schema, size, tensors, text_bytes) in enumerate(keys):
-        alike.setdefault((schema, size, tensors, aligned(text_bytes)), []).append(number)
+    fields = (headers["schema"], headers["frame_bytes"], headers["tensors"], (text + ALIGN - 1) // ALIGN)
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for number, key in enumerate(zip(*(field.tolist() for field in fields), strict=True)):
+        alike.setdefault(key, []).append(number)
     for numbers in alike.values():
         yield from _same_layout(batch, chosen[numbers])
 

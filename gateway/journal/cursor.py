@@ -3,8 +3,8 @@
     {"format": 1, "crc32": 1234}
     {"positions": {"w00": [segment, offset, sequence]}, "state": {…}}
 
-Replaced as a whole by a rename: `kill -9` leaves the old file or the new one. It is not forced to the disk, as the journal
-is not: a power loss may take the newest one.
+Replaced as a whole by a rename: `kill -9` leaves the old file or the new one. It is not forced to the disk, as the
+journal is not: a power loss may take the newest one.
 """
 
 import json

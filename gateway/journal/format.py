@@ -118,7 +118,7 @@ def aligned(size: int) -> int:
 
 
 def prediction_id(unix_ms: int, host: int, slot: int, sequence: int) -> bytes:
-    """A UUIDv7 (RFC 9562): time, then slot in its 12 bits, then host and sequence in its 62. Ordered in time; 16 bytes."""
+    """A UUIDv7 (RFC 9562): time, then slot in its 12 bits, then host and sequence in its 62. In order of time."""
     value = unix_ms << 80 | 7 << 76 | slot << 64 | 2 << 62 | host << SEQUENCE_BITS | sequence
     return value.to_bytes(16, "big")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gateway.journal.format import HEADER_BYTES, JournalCorrupt
-from gateway.journal.segments import base_sequence_of, segments
-from gateway.journal.walk import Batch, JournalReader, Position, SegmentReader, committed_bytes
+from gateway.journal.segments import base_sequence_of, committed_bytes, segments
+from gateway.journal.walk import START, Batch, JournalReader, Position, SegmentReader
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +44,8 @@ class Follower:
         self.position = self._reader.position
 
     def pending(self) -> int:
-        """Records behind what `peek` gave: exact up to the newest segment, an estimate by bytes inside it."""
-        position, newest = self._reader.position, _newest(self._reader.folder)
-        if newest is None:
-            return 0
-        base, committed = newest
-        if position.segment == base and position.offset:
-            return round((committed - position.offset) / self._frame_bytes)
-        return max(0, base - position.sequence) + round((committed - HEADER_BYTES) / self._frame_bytes)
+        """Records behind what `peek` gave."""
+        return pending(self._reader.folder, self._reader.position, self._frame_bytes)
 
     def _next(self, limit: int) -> Batch | None:
         try:
@@ -60,6 +54,17 @@ class Follower:
             log.error("journal %s: %s; what follows in that segment is skipped", self.name, error)
             self.corrupt += 1
             return None
+
+
+def pending(folder: Path, position: Position, frame_bytes: float = TYPICAL_FRAME_BYTES) -> int:
+    """Records of a journal behind a position: exact up to the newest segment, an estimate by bytes inside it."""
+    newest = _newest(folder)
+    if newest is None:
+        return 0
+    base, committed = newest
+    if position.segment == base and position.offset:
+        return round((committed - position.offset) / frame_bytes)
+    return max(0, base - position.sequence) + round((committed - HEADER_BYTES) / frame_bytes)
 
 
 def _newest(folder: Path) -> tuple[int, int] | None:
@@ -91,7 +96,7 @@ class Readers:
         for folder in self._find():
             name = folder.name
             if name not in self.followers:
-                position, counts = self._positions.get(name, Position()), self._counts.get(name, (0, 0, 0))
+                position, counts = self._positions.get(name, START), self._counts.get(name, (0, 0, 0))
                 self.followers[name] = Follower(folder, position, counts)
         yield from list(self.followers.values())
 

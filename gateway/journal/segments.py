@@ -83,7 +83,7 @@ def committed_bytes(memory: mmap.mmap) -> int:
 
 
 def is_sealed(memory: mmap.mmap) -> bool:
-    return WORD.unpack_from(memory, SEALED_AT)[0] != 0
+    return bool(WORD.unpack_from(memory, SEALED_AT)[0])
 
 
 def seal(memory: mmap.mmap) -> int:

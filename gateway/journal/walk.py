@@ -1,7 +1,7 @@
 """Reading a journal while it is written: batches of frames in place, behind a position the reader keeps.
 
-A position is (sequence of the segment, offset in it, next sequence expected). What was removed before it was read shows as
-a jump in the sequence, and is counted.
+A position is (sequence of the segment, offset in it, next sequence expected). What was removed before it was read shows
+as a jump in the sequence, and is counted.
 """
 
 import json
@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -42,11 +42,14 @@ class Position(NamedTuple):
     sequence: int = 0
 
 
+START: Final = Position()
+
+
 class TensorView(NamedTuple):
     """A tensor in place: `data` is a view of the segment; copy what outlives the batch."""
 
     direction: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     datatype: str
     shape: tuple[int, ...]
     data: memoryview
@@ -118,7 +121,8 @@ class SegmentReader:
 
         Raises: JournalCorrupt at the first frame whose checksum is wrong.
         """
-        committed, at, offsets = committed_bytes(self.memory) if end is None else end, start, []
+        committed, at = committed_bytes(self.memory) if end is None else end, start
+        offsets: list[int] = []
         while at < committed and len(offsets) < limit:
             size, checksum, kind, number, body = FRAME.unpack_from(self.memory, at)
             if size < FRAME.size or at + size > committed or zlib.crc32(self.view[at + 8 : at + size]) != checksum:
@@ -167,7 +171,7 @@ def end_sequence(path: Path) -> int:
 class JournalReader:
     """Reads a journal folder from a position on, across segments. Not thread-safe; never holds its writer back."""
 
-    def __init__(self, folder: Path, position: Position = Position()) -> None:
+    def __init__(self, folder: Path, position: Position = START) -> None:
         self.folder = folder
         self.position = position
         self.missed = 0
@@ -235,7 +239,7 @@ class JournalReader:
         self.position = Position(base, 0, max(self.position.sequence, base + 1))
 
     def _resume(self, path: Path) -> bool:
-        """Opens a segment in its middle, learning its schemas and routes on the way. False when it is read to its end."""
+        """Opens a segment in its middle, learning its schemas and routes on the way. False when it is at its end."""
         if not self._open(path, self.position.segment):
             return False
         segment = self._segment

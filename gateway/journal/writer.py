@@ -1,7 +1,7 @@
 """The one append on the request path: a frame into mapped memory, then the commit cursor. No system call.
 
-Owned by the worker's event loop: nothing here may be called from another thread. What is written survives `kill -9` of any
-process; a power loss may take the last seconds (the kernel writes the pages back).
+Owned by the worker's event loop: nothing here may be called from another thread. What is written survives `kill -9` of
+any process; a power loss may take the last seconds (the kernel writes the pages back).
 """
 
 import json
@@ -44,7 +44,7 @@ class TensorRecord(NamedTuple):
     """A tensor on its way into a frame: `index` is its place in the schema, `data` its raw bytes."""
 
     direction: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
     datatype: str
     shape: tuple[int, ...]
     data: bytes | memoryview | np.ndarray[Any, Any]
@@ -79,9 +79,13 @@ def _padded(size: int) -> bytes:
     return bytes(aligned(size) - size)
 
 
+def _bytes_of(data: Any) -> memoryview:
+    return memoryview(data).cast("B")
+
+
 def encode_tensor(tensor: TensorRecord) -> list[Any]:
     """Pieces of a tensor's bytes: header, dimensions, data, each padded to 8."""
-    data = memoryview(tensor.data).cast("B") if not isinstance(tensor.data, bytes) else tensor.data
+    data = tensor.data if isinstance(tensor.data, bytes) else _bytes_of(tensor.data)
     shape = np.array(tensor.shape, "<u4").tobytes()
     head = TENSOR.pack(tensor.direction, DATATYPE_CODES[tensor.datatype], len(tensor.shape), tensor.index, len(data))
     return [head, shape, _padded(len(shape)), data, _padded(len(data))]

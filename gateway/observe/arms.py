@@ -59,8 +59,9 @@ class Arm:
 
     def stats(self, key: ArmKey) -> ArmStats:
         return ArmStats(
-            model=key.model, epoch=key.epoch, version=key.version, role=Role(key.role), answered=self.answered,
-            failed=self.failed, over=tuple(self.over), latency=sparse.evidence_of(self.latency), run=sparse.evidence_of(self.run),
+            model=key.model, epoch=key.epoch, version=key.version, role=Role(key.role),
+            answered=self.answered, failed=self.failed, over=tuple(self.over),
+            latency=sparse.evidence_of(self.latency), run=sparse.evidence_of(self.run),
         )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ class TickKey(NamedTuple):
 
 @dataclass
 class Tick:
-    """Counts (slots,) of one sub-window. `change` numbers the last change; `reported` is the change last acknowledged."""
+    """Counts (slots,) of one sub-window. `change` numbers its last change, `reported` the last acknowledged."""
 
     rows: int
     counts: NDArray[np.int64]
@@ -114,7 +114,8 @@ class Drift:
 
         What changed since it was last acknowledged, and the newest of each version; no more than fit `limit_bytes`.
         """
-        wanted, size, newest = [], 0, self._newest()
+        wanted: list[TickKey] = []
+        size, newest = 0, self._newest()
         for key in sorted(self.ticks, key=lambda key: key.tick):
             tick = self.ticks[key]
             if tick.change == tick.reported and key.tick <= newest[key[:2]] - ALWAYS_REPORTED:

@@ -15,7 +15,7 @@ from gnomon.evidence import PairStats
 from gnomon.stats.latency import Histogram
 
 THRESHOLD = 0.5  # a flip is a score on the other side of it
-DEFAULT_TOLERANCE = Route.__dataclass_fields__["disagreement_tolerance"].default
+DEFAULT_TOLERANCE = 0.1  # that of Route, should an epoch's route be unreadable
 
 
 class PairKey(NamedTuple):
@@ -71,8 +71,8 @@ class Pair:
 
     @classmethod
     def of(cls, state: list[Any]) -> "Pair":
-        *counts, delta, sums, run = state
-        return cls(*counts, sparse.histogram(delta), sums, sparse.histogram(run))
+        pairs, disagreements, up, down, delta, sums, run = state
+        return cls(pairs, disagreements, up, down, sparse.histogram(delta), sums, sparse.histogram(run))
 
 
 class Pairs:

@@ -22,7 +22,7 @@ def scores_of_live(group: Group) -> NDArray[np.float32] | None:
 def all_finite(group: Group) -> NDArray[np.bool_]:
     """(n,): whether every score of a call is a number; a call without scores has none that is not."""
     scores = live_scores(group)
-    return np.ones(len(group), np.bool_) if scores is None else np.isfinite(scores).all(axis=1)
+    return np.ones(len(group), np.bool_) if scores is None else np.logical_and.reduce(np.isfinite(scores), axis=1)
 
 
 def _scores(group: Group, direction: int, score: dict[str, Any] | None) -> NDArray[np.float32] | None:

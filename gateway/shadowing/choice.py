@@ -49,4 +49,5 @@ def offers(journal: str, batch: Batch) -> list[Offer]:
 
 def _eligible(headers: NDArray[Any], epoch: int, arm: Arm) -> NDArray[np.bool_]:
     answered: NDArray[np.bool_] = headers["status"] == ANSWERED
-    return answered & (headers["epoch"] == epoch) & (headers["version"] != arm.version)
+    eligible: NDArray[np.bool_] = answered & (headers["epoch"] == epoch) & (headers["version"] != arm.version)
+    return eligible

@@ -1,9 +1,7 @@
-"""The data plane on grpcio's asyncio server. Handlers are those that grpcio generates; another transport takes the same."""
-
-from typing import Any
+"""The data plane on grpcio's asyncio server. It takes handlers as grpcio generates them."""
 
 import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf import descriptor_pool
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
@@ -51,6 +49,3 @@ def add_reflection(to: grpc.aio.Server) -> None:
     names = (oip.SERVICE, ADMIN_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, to, pool=pool)
 
-
-def _dependencies(_: Any = descriptor_pb2) -> None:
-    """descriptor_pb2 is imported so that the default pool is complete before its files are copied."""

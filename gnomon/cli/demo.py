@@ -1,4 +1,4 @@
-"""`gnomon demo`: the main job on real flights, from an empty folder to balanced books. Exits 0 only if all of it is true."""
+"""`gnomon demo`: the main job on real flights, from an empty folder to balanced books. Exits 0 only if all holds."""
 
 import importlib.resources
 import shutil
@@ -23,7 +23,7 @@ from gnomon.rollout import Policy, Rollout
 
 APPROVER = "risk-committee"
 ACTOR = "demo"
-CHUNK = 250
+CHUNK = 200
 JULY_CALLS = 4_000
 LAG = (
     1_000  # records: the replay waits for its readers, so that verdicts rest on counts and not on how busy a machine is

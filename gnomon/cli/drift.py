@@ -13,7 +13,8 @@ app = typer.Typer(no_args_is_help=True, help="Drift of inputs and scores against
 
 
 def _print(drift: Drift) -> None:
-    title = f"{drift.model} version {drift.version}: {drift.rows} rows against its profile; alarm above PSI {drift.tolerance:g}"
+    what = f"{drift.model} version {drift.version}"
+    title = f"{what}: {drift.rows} rows against its profile; alarm above PSI {drift.tolerance:g}"
     shown = table(title, "", "feature", "PSI", "at least", "KS", "missing", "trained", "why")
     for item in drift.monitors:
         shown.add_row(

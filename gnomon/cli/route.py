@@ -47,7 +47,7 @@ def set_route(
     registry: Registry = REGISTRY,
     as_json: AsJson = False,
 ) -> None:
-    """Replace a model's route, whole. An operator's lever: no gate and no approval is asked; actor and reason are kept."""
+    """Replace a model's route, whole: an operator's lever, without gate or approval; actor and reason are kept."""
     share = canary_bp if canary else 0
     arms = [Arm(version=stable, role=Role.STABLE, weight_bp=ALL_BP - share)]
     arms += [Arm(version=canary, role=Role.CANARY, weight_bp=share)] if canary else []

@@ -1,4 +1,4 @@
-"""The demo's versions, trained by `python -m trainer` in processes of its own: one after the other, ahead of the story."""
+"""The demo's versions, trained by `python -m trainer` in processes of its own, one after the other."""
 
 import json
 import os

@@ -1,0 +1,119 @@
+"""Routes over the wire: whole values, replaced by compare-and-set."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from gnomon.client import RegistryClient
+from gnomon.domain import Arm, Role, Route
+from gnomon.errors import InvalidInput, ModelNotFound, NotFound, RouteInvalid, StaleRevision, VersionNotFound
+from gnomon.registry.v1 import registry_pb2 as pb
+
+
+def stable(version: int, weight_bp: int = 10_000) -> Arm:
+    return Arm(version=version, role=Role.STABLE, weight_bp=weight_bp)
+
+
+def test_a_route_is_kept_as_it_was_set(hand: Any, client: RegistryClient, model: str) -> None:
+    for _ in range(4):
+        hand.version(approved=False)
+    arms = (
+        stable(1, 9_900),
+        Arm(version=2, role=Role.CANARY, weight_bp=100),
+        Arm(version=3, role=Role.SHADOW, weight_bp=5),
+    )
+    given = hand.route(*arms, warm=(4,), latency_thresholds_us=(5000,), disagreement_tolerance=0.25)
+    route = client.set_route(given, expected_revision=0)
+    assert (route.arms, route.warm, route.latency_thresholds_us) == (arms, (4,), (5000,))
+    assert (route.disagreement_tolerance, route.actor, route.reason) == (0.25, "bob", "a test")
+    assert route.created_unix_ms > 0
+    assert client.get_route(model) == route
+
+
+def test_every_route_that_was_in_force_is_found_by_its_revision(hand: Any, client: RegistryClient, model: str) -> None:
+    hand.version()
+    routes = [client.set_route(hand.route(stable(1), reason=str(number))) for number in range(3)]
+    assert [client.get_route(model, route.revision) for route in routes] == routes
+    assert client.get_route(model) == routes[-1]
+
+
+def test_no_two_routes_share_a_revision_whatever_their_models(client: RegistryClient) -> None:
+    digest = client.put_artifact(b"shared")
+    revisions = []
+    for name in ("left", "right", "left"):
+        client.register_version(name, artifact_sha256=digest, version=1)
+        route = Route(model=name, arms=(stable(1),), actor="bob")
+        revisions.append(client.set_route(route).revision)
+    assert revisions == sorted(set(revisions))
+
+
+def test_a_route_that_changed_meanwhile_is_not_overwritten(hand: Any, client: RegistryClient, model: str) -> None:
+    hand.version()
+    first = client.set_route(hand.route(stable(1)), expected_revision=0)
+    second = client.set_route(hand.route(stable(1)), expected_revision=first.revision)
+    for expected in (0, first.revision, second.revision + 1):
+        with pytest.raises(StaleRevision, match=f"at revision {second.revision}, not {expected}"):
+            client.set_route(hand.route(stable(1)), expected_revision=expected)
+    assert client.get_route(model) == second
+
+
+def test_of_many_who_replace_the_same_route_one_wins(hand: Any, client: RegistryClient, model: str) -> None:
+    hand.version()
+    before = client.set_route(hand.route(stable(1)))
+
+    def attempt(number: int) -> str:
+        try:
+            client.set_route(hand.route(stable(1), reason=str(number)), expected_revision=before.revision)
+        except StaleRevision:
+            return "lost"
+        return "won"
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(attempt, range(16))) == ["lost"] * 15 + ["won"]
+
+
+def test_a_route_over_a_version_nobody_registered_is_refused(hand: Any, client: RegistryClient, model: str) -> None:
+    with pytest.raises(ModelNotFound):
+        client.set_route(hand.route(stable(1)))
+    hand.version()
+    for route in (hand.route(stable(9)), hand.route(stable(1), warm=(9,))):
+        with pytest.raises(VersionNotFound, match="version 9"):
+            client.set_route(route)
+    with pytest.raises(NotFound, match="no route yet"):
+        client.get_route(model)
+
+
+def test_a_revision_of_another_model_is_not_found(hand: Any, client: RegistryClient, model: str) -> None:
+    hand.version()
+    route = client.set_route(hand.route(stable(1)))
+    with pytest.raises(NotFound, match="no route of revision"):
+        client.get_route(model, route.revision + 1)
+
+
+def test_a_route_that_nobody_answers_for_is_refused(hand: Any, client: RegistryClient) -> None:
+    hand.version()
+    with pytest.raises(InvalidInput, match="actor"):
+        client.set_route(hand.route(stable(1), actor=""))
+    with pytest.raises(InvalidInput, match="expected_revision -2"):
+        client.set_route(hand.route(stable(1)), expected_revision=-2)
+
+
+@pytest.mark.parametrize(
+    ("arms", "message"),
+    [
+        ([pb.Arm(version=1, role=pb.ROLE_STABLE, weight_bp=9_999)], "sum to 9999"),
+        ([pb.Arm(version=1, role=pb.ROLE_CANARY, weight_bp=10_000)], "0 stable arms"),
+        ([pb.Arm(version=1, role=pb.ROLE_STABLE, weight_bp=-1)], "weight -1"),
+        (
+            [pb.Arm(version=1, role=pb.ROLE_STABLE, weight_bp=10_000), pb.Arm(version=1, role=pb.ROLE_SHADOW)],
+            "stands twice",
+        ),
+    ],
+)
+def test_a_route_that_cannot_be_served_is_refused(hand: Any, stub: Any, model: str, arms: Any, message: str) -> None:
+    from gnomon.channel import typed_errors
+
+    hand.version()
+    with pytest.raises(RouteInvalid, match=message), typed_errors():
+        stub.SetRoute(pb.SetRouteRequest(route=pb.Route(model=model, arms=arms, actor="bob"), expected_revision=-1))

@@ -1,0 +1,72 @@
+"""Small ONNX models for tests, built by hand: what they compute is known."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import onnx
+from onnx import TensorProto, helper
+
+ANY = "N"
+
+
+def _info(name: str, kind: int, shape: Sequence[Any]) -> Any:
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def _model(nodes: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], constants: Sequence[Any] = ()) -> bytes:
+    graph = helper.make_graph(list(nodes), "graph", list(inputs), list(outputs), list(constants))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    serialized: bytes = model.SerializeToString()
+    return serialized
+
+
+def scaled(factor: float, columns: int = 3) -> bytes:
+    """score (N, columns) FP32 = x * factor."""
+    constant = helper.make_tensor("factor", TensorProto.FLOAT, [1], [factor])
+    return _model(
+        [helper.make_node("Mul", ["x", "factor"], ["score"])],
+        [_info("x", TensorProto.FLOAT, [ANY, columns])],
+        [_info("score", TensorProto.FLOAT, [ANY, columns])],
+        [constant],
+    )
+
+
+def several() -> bytes:
+    """y (N, 3) FP32 = sigmoid(x); total (N, 1) INT64 = a + b; echo (N, 1) BYTES = s."""
+    return _model(
+        [
+            helper.make_node("Sigmoid", ["x"], ["y"]),
+            helper.make_node("Add", ["a", "b"], ["total"]),
+            helper.make_node("Identity", ["s"], ["echo"]),
+        ],
+        [
+            _info("x", TensorProto.FLOAT, [ANY, 3]),
+            _info("a", TensorProto.INT64, [ANY, 1]),
+            _info("b", TensorProto.INT64, [ANY, 1]),
+            _info("s", TensorProto.STRING, [ANY, 1]),
+        ],
+        [
+            _info("y", TensorProto.FLOAT, [ANY, 3]),
+            _info("total", TensorProto.INT64, [ANY, 1]),
+            _info("echo", TensorProto.STRING, [ANY, 1]),
+        ],
+    )
+
+
+def identity(kind: int) -> bytes:
+    """y = x of one ONNX type, (N, 2)."""
+    return _model(
+        [helper.make_node("Identity", ["x"], ["y"])], [_info("x", kind, [ANY, 2])], [_info("y", kind, [ANY, 2])]
+    )
+
+
+def reshaping() -> bytes:
+    """Fails at run time unless x has 6 elements: y (2, 3) = reshape(x)."""
+    shape = helper.make_tensor("shape", TensorProto.INT64, [2], [2, 3])
+    return _model(
+        [helper.make_node("Reshape", ["x", "shape"], ["y"])],
+        [_info("x", TensorProto.FLOAT, [ANY])],
+        [_info("y", TensorProto.FLOAT, [2, 3])],
+        [shape],
+    )

@@ -1,0 +1,57 @@
+"""Settings: three places, checked before anything is bound."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway.config import Config, ConfigInvalid, load
+
+
+def test_later_places_win(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text('workers = 2\nhttp_port = 9000\nhost = "127.0.0.2"\n')
+    config = load(file, {"GNOMON_GATEWAY_WORKERS": "3", "GNOMON_GATEWAY_HTTP_PORT": "9001"}, {"workers": "4"})
+    assert (config.workers, config.http_port, config.host) == (4, 9001, "127.0.0.2")
+
+
+def test_it_goes_to_the_children_and_back() -> None:
+    config = Config(workers=3, drift_tick_s=0.5)
+    assert Config.from_json(config.to_json()) == config
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        ({"workers": "many"}, "workers = 'many'"),
+        ({"workers": "0"}, "workers = 0"),
+        ({"workers": "65"}, "workers = 65"),
+        ({"grpc_port": "70000"}, "grpc_port = 70000"),
+        ({"segment_bytes": "1000"}, "segment_bytes = 1000"),
+        ({"drain_timeout_s": "-1"}, "drain_timeout_s = -1"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_bad_setting_is_named(flags: dict[str, str], named: str) -> None:
+    with pytest.raises(ConfigInvalid, match=named.replace("(", r"\(")):
+        load(None, {}, flags)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid, match="nowhere"):
+        load(tmp_path / "nowhere.toml", {}, {})
+    broken = tmp_path / "broken.toml"
+    broken.write_text("workers = ")
+    with pytest.raises(ConfigInvalid, match="broken"):
+        load(broken, {}, {})
+
+
+@pytest.mark.parametrize("flags", [["--workers", "none"], ["--no-such-flag"], ["worker"]])
+def test_the_process_ends_with_64_and_one_line(tmp_path: Path, flags: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", *flags], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 64
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []

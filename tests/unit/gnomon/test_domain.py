@@ -1,0 +1,115 @@
+"""The checks of values, where they are built."""
+
+from typing import Any
+
+import pytest
+
+from gnomon.domain import Arm, DesiredState, ModelState, Role, Route, Version, check_model_name, check_sha256
+from gnomon.errors import GnomonError, InvalidInput, RouteInvalid
+from gnomon.evidence import ArmStats, DriftTick, GatewayStatus, Histogram, PairStats, StatsReport
+from gnomon.rollout import Policy, Step
+
+
+def stable(version: int = 1, weight_bp: int = 10_000) -> Arm:
+    return Arm(version=version, role=Role.STABLE, weight_bp=weight_bp)
+
+
+def canary(version: int = 2, weight_bp: int = 0) -> Arm:
+    return Arm(version=version, role=Role.CANARY, weight_bp=weight_bp)
+
+
+def shadow(version: int = 3) -> Arm:
+    return Arm(version=version, role=Role.SHADOW)
+
+
+@pytest.mark.parametrize("name", ["flight-delay", "a", "7", "A.b_c-9", "x" * 100])
+def test_a_name_that_can_be_a_folder_is_a_models(name: str) -> None:
+    assert check_model_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "-x", "a/b", "a b", "ü", "x" * 101, "a\n"])
+def test_a_name_that_cannot_be_a_folder_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput, match="model name"):
+        check_model_name(name)
+
+
+@pytest.mark.parametrize("digest", ["", "A" * 64, "0" * 63, "../" + "0" * 61])
+def test_a_digest_that_is_none_is_refused(digest: str) -> None:
+    with pytest.raises(InvalidInput, match="digest"):
+        check_sha256(digest)
+
+
+ROUTES: dict[str, tuple[Any, str]] = {
+    "no arm at all": (lambda: Route(model="m", arms=()), "0 stable arms"),
+    "two stable arms": (lambda: Route(model="m", arms=(stable(1, 5000), stable(2, 5000))), "2 stable arms"),
+    "two shadows": (lambda: Route(model="m", arms=(stable(), shadow(2), shadow(3))), "more than one shadow"),
+    "a version twice": (lambda: Route(model="m", arms=(stable(1), shadow(1))), "stands twice"),
+    "weights below the whole": (lambda: Route(model="m", arms=(stable(1, 9_000),)), "sum to 9000"),
+    "weights above the whole": (lambda: Route(model="m", arms=(stable(), canary(2, 1))), "sum to 10001"),
+    "a weight below 0": (lambda: stable(1, -1), "weight -1"),
+    "a weight above all": (lambda: stable(1, 10_001), "weight 10001"),
+    "a version 0": (lambda: stable(0), "arm version 0"),
+    "a warm version 0": (lambda: Route(model="m", arms=(stable(),), warm=(0,)), "warm"),
+}
+
+
+@pytest.mark.parametrize(("build", "message"), ROUTES.values(), ids=ROUTES)
+def test_a_route_that_cannot_be_served_is_refused(build: Any, message: str) -> None:
+    with pytest.raises(RouteInvalid, match=message):
+        build()
+
+
+@pytest.mark.parametrize("tolerance", [-0.1, float("nan"), float("inf")])
+def test_a_tolerance_that_is_no_number_from_0_is_refused(tolerance: float) -> None:
+    with pytest.raises(InvalidInput, match="disagreement_tolerance"):
+        Route(model="m", arms=(stable(),), disagreement_tolerance=tolerance)
+
+
+def test_a_route_loads_its_arms_and_what_is_warm() -> None:
+    route = Route(model="m", arms=(stable(4), shadow(9)), warm=(2, 9))
+    assert route.loaded == (2, 4, 9)
+
+
+def test_a_state_without_a_version_that_its_route_loads_is_refused() -> None:
+    route = Route(model="m", arms=(stable(1), shadow(2)))
+    version = Version(model="m", version=1, artifact_sha256="0" * 64)
+    with pytest.raises(RouteInvalid, match=r"versions \[2\]"):
+        DesiredState(models=(ModelState(route=route, versions=(version,)),))
+
+
+def step(role: Role = Role.CANARY, weight_bp: int = 100, **changes: Any) -> Step:
+    return Step(**{"role": role, "weight_bp": weight_bp, "min_calls": 10} | changes)
+
+
+BUILDS: dict[str, tuple[Any, str]] = {
+    "a stable step": (lambda: step(Role.STABLE), "SHADOW or CANARY"),
+    "a step of nothing": (lambda: step(weight_bp=0), "step weight 0"),
+    "a step that needs no calls": (lambda: step(min_calls=0), "min_calls 0"),
+    "a step that never ends": (lambda: step(timeout_s=float("inf")), "timeout_s inf"),
+    "no steps": (lambda: Policy(steps=()), "without steps"),
+    "alpha of 0": (lambda: Policy(steps=(step(),), alpha=0), "alpha 0"),
+    "a shadow after a canary": (lambda: Policy(steps=(step(), step(Role.SHADOW))), "before canary"),
+    "canaries that do not grow": (lambda: Policy(steps=(step(), step())), "above the one before"),
+    "an error share of 1": (lambda: Policy(steps=(step(),), max_error_share=1.0), "max_error_share 1.0"),
+    "a budget of 0": (lambda: Policy(steps=(step(),), p99_budget_us=0), "p99_budget_us 0"),
+    "a ratio that is no number": (lambda: Policy(steps=(step(),), max_run_ratio=float("nan")), "max_run_ratio nan"),
+    "a gateway without a name": (lambda: StatsReport(gateway_id=""), "gateway_id"),
+    "a revision below 0": (lambda: GatewayStatus(gateway_id="g", applied_revision=-1), "applied_revision -1"),
+    "buckets without counts": (lambda: Histogram(bucket=(1,)), "1 buckets with 0 counts"),
+    "a negative count": (lambda: Histogram(bucket=(1,), count=(-1,)), "negative"),
+    "calls below 0": (lambda: ArmStats(model="m", epoch=1, version=1, role=Role.STABLE, answered=-5), "answered -5"),
+    "slow calls below 0": (lambda: ArmStats(model="m", epoch=1, version=1, role=Role.STABLE, over=(-5,)), "over"),
+    "pairs below 0": (lambda: PairStats(model="m", epoch=1, version=1, live_version=2, pairs=-1), "pairs -1"),
+    "a tick of no length": (
+        lambda: DriftTick(model="m", version=1, tick=1, tick_s=0, rows=1, counts=b""),
+        "tick_s 0",
+    ),
+    "half a count": (lambda: DriftTick(model="m", version=1, tick=1, tick_s=5, rows=1, counts=b"1234"), "4 bytes"),
+}
+
+
+@pytest.mark.parametrize(("build", "message"), BUILDS.values(), ids=BUILDS)
+def test_a_value_that_means_nothing_is_refused(build: Any, message: str) -> None:
+    with pytest.raises(GnomonError, match=message) as caught:
+        build()
+    assert type(caught.value) is InvalidInput
