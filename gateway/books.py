@@ -10,19 +10,19 @@ from gateway.pages import Page
 class WorkerBooks:
     """Counts of calls, by how they ended."""
 
-    def __init__(self, page: Page, slot: int) -> None:
+    def __init__(self, page: Page) -> None:
         self._values = page.values
-        self._received = page.counter("gnomon_worker_received_total", worker=str(slot))
-        self._in_flight = page.counter("gnomon_worker_in_flight", worker=str(slot))
+        self._received = page.counter("gnomon_worker_received_total")
+        self._in_flight = page.counter("gnomon_worker_in_flight")
         self._ended = {
-            status: page.counter("gnomon_worker_ended_total", worker=str(slot), status=name)
+            status: page.counter("gnomon_worker_ended_total", status=name)
             for status, name in STATUS_NAMES.items()
         }
-        self._journaled = page.counter("gnomon_worker_journaled_total", worker=str(slot))
-        self._lost = page.counter("gnomon_worker_journal_lost_total", worker=str(slot))
+        self._journaled = page.counter("gnomon_worker_journaled_total")
+        self._lost = page.counter("gnomon_worker_journal_lost_total")
         self._values[self._ended[FAILED]] += self._values[self._in_flight]  # of a worker that was killed
         self._values[self._in_flight] = 0
-        self._offered = page.counter("gnomon_worker_shadow_offered_total", worker=str(slot))
+        self._offered = page.counter("gnomon_worker_shadow_offered_total")
 
     @property
     def in_flight(self) -> int:

@@ -21,13 +21,22 @@ STEADY_S = 10.0  # a process that lived this long failed for a new reason
 class Child:
     """`python -m gateway ROLE …`, kept alive until `stop`. Written by: the supervisor's event loop."""
 
-    def __init__(self, name: str, log_path: Path, arguments: Callable[[], tuple[Sequence[str], Sequence[int]]]) -> None:
-        """`arguments` gives what follows `python -m gateway`, and descriptors to pass, anew at each start."""
+    def __init__(
+        self,
+        name: str,
+        log_path: Path,
+        arguments: Callable[[], tuple[Sequence[str], Sequence[int]]],
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`arguments` gives what follows `python -m gateway`, and descriptors to pass, anew at each start; `ended` is
+        told of each death.
+        """
         self.name = name
         self.restarts = 0
         self.process: subprocess.Popen[bytes] | None = None
         self._log_path = log_path
         self._arguments = arguments
+        self._ended = ended
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -65,6 +74,7 @@ class Child:
             if time.monotonic() - began > STEADY_S:
                 pause_s = FIRST_PAUSE_S
             log.warning("%s ended with %d; started again in %.1f s", self.name, self.process.returncode, pause_s)
+            self._ended()
             self.restarts += 1
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

@@ -53,7 +53,7 @@ class Crew:
         self._connected = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
         self.children = [
-            Child(f"w{hand.slot:02d}", layout.log(f"w{hand.slot:02d}"), lambda hand=hand: self._enlist(hand))
+            Child(f"w{hand.slot:02d}", layout.log(f"w{hand.slot:02d}"), lambda hand=hand: self._enlist(hand), hand.lose)
             for hand in self.hands
         ]
 

@@ -116,17 +116,17 @@ class Observer:
     def report(self) -> tuple[StatsReport, dict[TickKey, int]]:
         """Everything to tell, and what an acknowledgement of it would mean for drift."""
         ticks, changes = self.drift.report(TICKS_BYTES)
-        gateway_id = self.layout.identity.read_text().strip() if self.layout.identity.exists() else ""
+        gateway_id = self.layout.identity.read_text().strip()
         return StatsReport(
             gateway_id=gateway_id, arms=self.arms.stats(), pairs=self.pairs.stats(), ticks=ticks
         ), changes
 
     def _read_one(self, follower: Follower) -> bool:
-        batch = follower.peek()
-        if batch is None or not self._known(batch):
+        batch, shadow = follower.peek(), follower.name == SHADOW_JOURNAL
+        if batch is None or not (shadow or self._known(batch)):
             return False
         for group in groups(batch):
-            if follower.name == SHADOW_JOURNAL:
+            if shadow:
                 self.pairs.update(group, batch.routes)
             else:
                 self._count(group, batch)

@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from google.protobuf.message import DecodeError
 
 from gateway.journal.format import NUMPY_OF
+from gateway.tensors import array_of
 from gnomon.domain import Version
 from gnomon.errors import ArtifactCorrupt, InvalidInput, VersionNotFound
 from gnomon.oip import ModelInferRequest
@@ -30,6 +32,7 @@ DATATYPE_OF = {
     "tensor(string)": "BYTES",
 }  # fmt: skip
 FLOATS = ("FP16", "FP32", "FP64")
+WARM_UP_CALLS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,11 @@ class Servable:
         self.borrowed = 0
         self.run_us = 0.0  # median of the warm-up
 
+    @property
+    def takes_any_rows(self) -> bool:
+        """Whether the first axis of every input and output is free: that of the rows."""
+        return all(spec.shape[:1] == (-1,) for spec in (*self.inputs, *self.outputs))
+
     def run(self, feeds: Mapping[str, np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
         """All outputs, in their order. Raises: whatever the runtime raises."""
         outputs: list[np.ndarray[Any, Any]] = self._session.run(self.output_names, feeds)
@@ -99,14 +107,13 @@ class Servable:
             "score": {"output": self.score_index, "column": self.version.score.column},
         }
 
-    def warm_up(self, rows: Mapping[str, np.ndarray[Any, Any]], times: int = 8) -> None:
-        """Runs single rows of `rows` and keeps the median time. Raises: InvalidInput when the model cannot run them."""
+    def warm_up(self, calls: Sequence[Mapping[str, np.ndarray[Any, Any]]]) -> None:
+        """Runs each call and keeps the median time. Raises: InvalidInput when the model cannot run one."""
         taken = []
-        for index in range(times):
-            one = {name: array[index % len(array)][None] if array.ndim else array for name, array in rows.items()}
+        for call in calls:
             began = time.perf_counter()
             try:
-                self.run(one)
+                self.run(call)
             except Exception as error:  # see __init__
                 raise InvalidInput(
                     f"{self.version.model} version {self.version.version}: the warm-up failed: {error}"
@@ -130,23 +137,33 @@ def score_column(output: np.ndarray[Any, Any], column: int) -> np.ndarray[Any, A
     return flat[:, column].astype(np.float32, copy=False)
 
 
-def invented_rows(servable: Servable) -> dict[str, np.ndarray[Any, Any]]:
-    """One row of zeros (empty strings): the warm-up of a version that came without real rows."""
-    return {
+def invented_calls(servable: Servable) -> list[dict[str, np.ndarray[Any, Any]]]:
+    """Rows of zeros (empty strings): the warm-up of a version that came without real rows."""
+    row = {
         spec.name: np.full([1 if size < 0 else size for size in spec.shape], b"", object).astype(str).astype(object)
         if spec.datatype == "BYTES"
         else np.zeros([1 if size < 0 else size for size in spec.shape], NUMPY_OF[spec.datatype])
         for spec in servable.inputs
     }
+    return [row] * WARM_UP_CALLS
 
 
-def recorded_rows(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Real rows from a serialized ModelInferRequest with raw contents of fixed-width tensors."""
-    request = ModelInferRequest.FromString(path.read_bytes())
-    return {
-        tensor.name: np.frombuffer(raw, NUMPY_OF[tensor.datatype]).reshape(tuple(tensor.shape))
-        for tensor, raw in zip(request.inputs, request.raw_input_contents, strict=True)
-    }
+def recorded_calls(path: Path, servable: Servable) -> list[dict[str, np.ndarray[Any, Any]]]:
+    """Real rows of a serialized ModelInferRequest with raw contents: one by one where the first axis of every input is
+    free, as they are where it is not.
+
+    Raises: InvalidInput for a file that is no such request.
+    """
+    try:
+        request = ModelInferRequest.FromString(path.read_bytes())
+        pairs = zip(request.inputs, request.raw_input_contents, strict=True)
+        whole = {tensor.name: array_of(tensor.datatype, tuple(tensor.shape), raw) for tensor, raw in pairs}
+    except (DecodeError, ValueError, KeyError) as error:
+        raise InvalidInput(f"warm-up {path.name}: not a request with raw contents: {error}") from None
+    counts = {len(array) for array in whole.values()} if all(len(spec.shape) > 1 for spec in servable.inputs) else {0}
+    if len(counts) != 1 or not (rows := counts.pop()) or not servable.takes_any_rows:
+        return [whole] * WARM_UP_CALLS
+    return [{name: array[at : at + 1] for name, array in whole.items()} for at in range(min(rows, WARM_UP_CALLS))]
 
 
 def load(version: Version, cache: Path) -> Servable:
@@ -161,7 +178,7 @@ def load(version: Version, cache: Path) -> Servable:
         )
     servable = Servable(version, artifact)
     warm = cache / version.warmup_sha256
-    servable.warm_up(recorded_rows(warm) if version.warmup_sha256 else invented_rows(servable))
+    servable.warm_up(recorded_calls(warm, servable) if version.warmup_sha256 else invented_calls(servable))
     return servable
 
 

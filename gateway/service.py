@@ -89,7 +89,8 @@ class InferenceService:
         with self.servables.borrow(request.model_name, choice.version) as servable:
             call.fields = {
                 "schema": servable.schema, "epoch": table.route.revision, "version": choice.version,
-                "role": choice.role, "rule": RULE_CODES[choice.rule], "bucket": choice.bucket, "weight_bp": choice.weight_bp, "key_hash": choice.key_hash,
+                "role": choice.role, "rule": RULE_CODES[choice.rule], "bucket": choice.bucket,
+                "weight_bp": choice.weight_bp, "key_hash": choice.key_hash,
             }  # fmt: skip
             inputs = codec.read_inputs(request, servable)
             wanted = codec.wanted_outputs(request, servable)

@@ -32,7 +32,7 @@ class Serving:
         return table
 
     def choose(self, model: str, version: int, key: bytes, unkeyed: Counter[str]) -> tuple[Table, Choice]:
-        """The arm for one call: the version it names, else by its key, else by its place among the model's unkeyed calls.
+        """The arm for one call: the version it names, else by its key, else by its place among calls without one.
 
         Raises: NotReady, ModelNotFound, VersionNotFound.
         """

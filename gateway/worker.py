@@ -71,7 +71,7 @@ class Worker:
         self.service = InferenceService(
             journal=self.journal,
             servables=self.servables,
-            books=WorkerBooks(Page.open(layout.page(f"w{slot:02d}")), slot),
+            books=WorkerBooks(Page.open(layout.page(f"w{slot:02d}"))),
             max_in_flight=config.max_in_flight,
             inline_run_us=config.inline_run_us,
         )

@@ -71,11 +71,12 @@ class App:
         await self.health.set("", health_pb2.HealthCheckResponse.SERVING)
         self.loop = asyncio.create_task(self.parts.controller.run(self.config.rollout_interval_s), name="rollouts")
         endpoint = f"{self.config.host}:{self.port}"
-        write_whole(self.config.dir / ENDPOINT_FILE, endpoint)
+        write_whole(self._endpoint_file, endpoint)
         return endpoint
 
     async def _open(self) -> None:
         try:
+            self._endpoint_file.unlink(missing_ok=True)  # what a killed registry left: nobody listens there
             self.parts.artifacts.open()
             await self.parts.store.run(self.database.open)
             await self.parts.changes.publish()
@@ -94,7 +95,12 @@ class App:
         self.parts.store.close()
         self.parts.files.close()
         if self.lock is not None:
+            self._endpoint_file.unlink(missing_ok=True)
             self.lock.close()
+
+    @property
+    def _endpoint_file(self) -> Path:
+        return self.config.dir / ENDPOINT_FILE
 
     async def _stop_loop(self) -> None:
         if self.loop is not None:

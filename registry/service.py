@@ -53,7 +53,7 @@ class Service(RegistryServicer):
     @unary
     async def PutArtifact(self, request: AsyncIterator[pb.ArtifactChunk], context: Context) -> pb.Artifact:
         files, expected = self._parts.files, ""
-        upload = await files.run(self._parts.artifacts.upload)
+        upload = self._parts.artifacts.upload()  # not in a thread: a call cancelled meanwhile would leave it to nobody
         try:
             async for chunk in request:
                 if chunk.sha256:

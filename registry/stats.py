@@ -35,10 +35,13 @@ class Seen:
 class Stats:
     """Latest counts and states of all gateways."""
 
-    def __init__(self, monotonic_s: Callable[[], float], *, silent_s: float, ticks_kept: int) -> None:
+    def __init__(
+        self, monotonic_s: Callable[[], float], *, silent_s: float, ticks_kept: int, counts_kept: int = COUNTS_KEPT
+    ) -> None:
         self._monotonic_s = monotonic_s
         self._silent_s = silent_s
         self._ticks_kept = ticks_kept
+        self._counts_kept = counts_kept
         self._seen: dict[str, Seen] = {}
         self._arms: dict[str, dict[ArmKey, ArmStats]] = {}
         self._pairs: dict[str, dict[PairKey, PairStats]] = {}
@@ -54,8 +57,8 @@ class Stats:
         _check_buckets(report)
         arms = {(arm.model, arm.epoch, arm.version, arm.role): arm for arm in report.arms}
         pairs = {(pair.model, pair.epoch, pair.version, pair.live_version): pair for pair in report.pairs}
-        _replace(self._arms, report.gateway_id, arms)
-        _replace(self._pairs, report.gateway_id, pairs)
+        _replace(self._arms, report.gateway_id, arms, self._counts_kept)
+        _replace(self._pairs, report.gateway_id, pairs, self._counts_kept)
         for tick in report.ticks:
             self._keep_tick(report.gateway_id, tick)
 
@@ -91,11 +94,11 @@ def _check_buckets(report: StatsReport) -> None:
         raise InvalidInput(f"histogram bucket {highest}: 0 to {BUCKETS - 1} expected")
 
 
-def _replace(kept: dict[str, dict[Key, Count]], gateway_id: str, counts: dict[Key, Count]) -> None:
+def _replace(kept: dict[str, dict[Key, Count]], gateway_id: str, counts: dict[Key, Count], limit: int) -> None:
     """Puts a gateway's counts over those it sent before; epochs it no longer sends are remembered."""
     mine = kept.pop(gateway_id, {}) | counts
-    if len(mine) > COUNTS_KEPT:
-        newest = sorted(mine, key=lambda key: mine[key].epoch)[-COUNTS_KEPT:]
+    if len(mine) > limit:
+        newest = sorted(mine, key=lambda key: mine[key].epoch)[-limit:]
         mine = {key: mine[key] for key in newest}
     kept[gateway_id] = mine
     _drop_first(kept, GATEWAYS_KEPT)

@@ -24,6 +24,7 @@ class Follower:
         self.missed = counts[1]  # records that went before they were read, or that the writer lost
         self.corrupt = counts[2]  # segments with a part that could not be read
         self._reader = JournalReader(folder, position)
+        self._seen_missed = 0
         self._batch: Batch | None = None
         self._frame_bytes = TYPICAL_FRAME_BYTES
 
@@ -38,7 +39,8 @@ class Follower:
         batch = self._batch
         assert batch is not None
         self.read += len(batch)
-        self.missed += batch.missed
+        self.missed += self._reader.missed - self._seen_missed
+        self._seen_missed = self._reader.missed
         self._frame_bytes = 0.9 * self._frame_bytes + 0.1 * float(batch.headers["frame_bytes"].mean())
         self._batch = None
         self.position = self._reader.position

@@ -233,10 +233,12 @@ class JournalReader:
         return True
 
     def _skip(self, base: int) -> None:
-        """Leaves the rest of a segment out; the sequence then jumps."""
+        """Leaves the rest of a segment out; the sequence then jumps, and what is jumped over is missed."""
+        following = max(self.position.sequence, base + 1)
         self.corrupt += 1
+        self.missed += following - self.position.sequence
         self._segment = None
-        self.position = Position(base, 0, max(self.position.sequence, base + 1))
+        self.position = Position(base, 0, following)
 
     def _resume(self, path: Path) -> bool:
         """Opens a segment in its middle, learning its schemas and routes on the way. False when it is at its end."""

@@ -33,3 +33,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     except grpc.RpcError as failure:
         sys.exit(f"error: {failure}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,6 @@
 """The demo's versions, trained by `python -m trainer` in processes of its own, one after the other."""
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -16,11 +15,10 @@ class TrainingFailed(RuntimeError):
     """The trainer ended badly; the message is its last line."""
 
 
-def run_trainer(*arguments: str, nice: int = 0) -> str:
+def run_trainer(*arguments: str) -> str:
     """The last line of standard output. Raises: TrainingFailed."""
     done = subprocess.run(
-        [sys.executable, "-m", "trainer", *arguments], capture_output=True, text=True, timeout=TIMEOUT_S,
-        preexec_fn=(lambda: os.nice(nice)) if nice else None, check=False,
+        [sys.executable, "-m", "trainer", *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
     if done.returncode != 0:
         raise TrainingFailed(f"trainer {' '.join(arguments)}: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
@@ -54,9 +52,7 @@ class Trainings:
         for spec in self._specs:
             if self._failure is None:
                 try:
-                    self._results[spec] = json.loads(
-                        run_trainer("train", "--spec", spec, "--registry", self._registry, nice=5)
-                    )
+                    self._results[spec] = json.loads(run_trainer("train", "--spec", spec, "--registry", self._registry))
                 except (TrainingFailed, subprocess.TimeoutExpired, ValueError) as error:
                     self._failure = error
             self._done[spec].set()

@@ -13,7 +13,7 @@ from gnomon.domain import Role, RolloutState
 from gnomon.errors import StaleRevision
 from gnomon.rollout import GateVerdict, Policy, Rollout
 from registry.changes import Changes
-from registry.rollout.decide import Action, Advance, Promote, Snapshot, Stop, next_action
+from registry.rollout.decide import Action, Advance, Promote, Snapshot, Stop, Wait, next_action
 from registry.rollout.evidence import epochs_of, frozen_tau_us
 from registry.rollout.ledger import Ledger
 from registry.stats import Stats
@@ -52,7 +52,9 @@ class Controller:
         return [self._with_latest(rollout) for rollout in await self._store.run(self._ledger.list_of, model)]
 
     async def abort(self, model: str, reason: str, actor: str) -> Rollout:
-        return await self._changes.make(self._ledger.abort, model, reason, actor)
+        """Stops what runs. Raises: ModelNotFound, RolloutNotFound, IllegalTransition: nothing runs."""
+        latest = (await self.get(model)).latest
+        return await self._changes.make(self._ledger.abort, model, reason, actor, latest)
 
     async def run(self, interval_s: float) -> None:
         """Looks until it is cancelled; a look that fails is logged and the next one comes."""
@@ -88,6 +90,8 @@ class Controller:
     async def _apply(self, ongoing: Ongoing, action: Action) -> None:
         rollout = ongoing.rollout
         self._latest[_key(rollout)] = action.verdicts
+        if not isinstance(action, Wait):
+            log.info("rollout %d of %s, step %d: %s", rollout.id, rollout.model, rollout.step + 1, describe(action))
         if isinstance(action, Advance):
             await self._changes.make(
                 self._ledger.advance, rollout, action.step, action.tau_us, action.reason, action.verdicts
@@ -95,7 +99,6 @@ class Controller:
         elif isinstance(action, Promote):
             await self._changes.make(self._ledger.promote, rollout, action.reason, action.verdicts)
         elif isinstance(action, Stop):
-            log.warning("rollout %d of %s stopped by %s: %s", rollout.id, rollout.model, action.gate, action.reason)
             await self._changes.make(self._ledger.stop, rollout, action.gate, action.reason, action.verdicts)
 
     def _tau_us(self, model: str, epoch: int, stable: int, policy: Policy) -> int | None:
@@ -117,6 +120,15 @@ class Controller:
         for kept in (self._began_s, self._latest):
             for key in set(kept) - keys:
                 del kept[key]
+
+
+def describe(action: Action) -> str:
+    """For the log: what is done, and why."""
+    if isinstance(action, Stop):
+        return f"stopped by {action.gate}: {action.reason}"
+    if isinstance(action, Wait):
+        return "waits"
+    return f"{'goes on' if isinstance(action, Advance) else 'promoted'}: {action.reason}"
 
 
 def _key(rollout: Rollout) -> StepKey:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gnomon.domain import Role
+from gnomon.domain import ALL_BP, Role
 from gnomon.evidence import ArmStats, Histogram, PairStats
 from gnomon.rollout import Rollout
 from gnomon.stats import latency
@@ -71,7 +71,7 @@ def evidence_of(rollout: Rollout, arms: Sequence[ArmStats], pairs: Sequence[Pair
         run_bound_us=_run_bound_us(stable.get(now), ratio) if ratio is not None else None,
         shadow_errors=_errors(shadow, now),
         pairs_in_step=sum(pair.pairs for pair in paired if pair.epoch == now),
-        compared_in_step=sum(arm.answered for arm in canary if arm.epoch == now and len(arm.over) > TAU),
+        compared_in_step=_compared(rollout, [arm for arm in canary if arm.epoch == now], stable.get(now)),
     )
 
 
@@ -98,6 +98,13 @@ def _segment(canary: ArmStats, stable: ArmStats | None) -> Segment:
     answered = canary.answered + (beside.answered if beside else 0)
     events = canary.over[TAU] + (beside.over[TAU] if beside else 0)
     return canary.over[TAU], events, canary.answered / answered if answered else 0.0
+
+
+def _compared(rollout: Rollout, canary: Sequence[ArmStats], stable: ArmStats | None) -> int:
+    """Canary calls of the step that stable calls stood beside; at all traffic there are none to ask for."""
+    alone = rollout.policy.steps[rollout.step].weight_bp == ALL_BP
+    beside = stable is not None and stable.answered > 0 and len(stable.over) > TAU
+    return sum(arm.answered for arm in canary if len(arm.over) > TAU) if alone or beside else 0
 
 
 def _errors(arms: Sequence[ArmStats], now: int) -> Events:

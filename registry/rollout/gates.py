@@ -37,7 +37,7 @@ class Bar:
         return math.exp(-self.pass_at)
 
 
-def tests_on(policy: Policy) -> tuple[tuple[Role, str], ...]:
+def list_tests(policy: Policy) -> tuple[tuple[Role, str], ...]:
     """The tests a policy runs: the kind of step and the gate."""
     roles = {step.role for step in policy.steps}
     wanted = (
@@ -54,7 +54,7 @@ def tests_on(policy: Policy) -> tuple[tuple[Role, str], ...]:
 def judge(policy: Policy, index: int, evidence: Evidence, tau_us: int | None) -> tuple[GateVerdict, ...]:
     """The verdict of every gate that is on in step `index`; of `calls` alone where none is."""
     step = policy.steps[index]
-    tests = tests_on(policy)
+    tests = list_tests(policy)
     bar = Bar(
         fail_at=math.log(max(1, len(tests)) / policy.alpha),
         pass_at=math.log(1 / policy.alpha),

@@ -92,14 +92,17 @@ class Ledger:
         with self._database.transaction() as connection:
             self._stop(connection, seen, gate, reason, verdicts, actor)
 
-    def abort(self, model: str, reason: str, actor: str) -> Rollout:
-        """Stops what runs. Raises: ModelNotFound, RolloutNotFound, IllegalTransition: nothing runs."""
+    def abort(self, model: str, reason: str, actor: str, verdicts: Verdicts) -> Rollout:
+        """Stops what runs; `verdicts` are those of the last look.
+
+        Raises: ModelNotFound, RolloutNotFound, IllegalTransition: nothing runs.
+        """
         with self._database.transaction() as connection:
             running = rollouts.find_running(connection, model)
             if running is None:
                 raise _nothing_runs(rollouts.get_rollout(connection, model))
             words = f"aborted by {actor}: {reason}" if reason else f"aborted by {actor}"
-            self._stop(connection, running, "abort", words, (), actor)
+            self._stop(connection, running, "abort", words, verdicts, actor)
             return rollouts.get_rollout(connection, model, running.id)
 
     def _origin(self, connection: Connection, model: str, number: int) -> Route:

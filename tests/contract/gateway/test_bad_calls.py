@@ -153,7 +153,7 @@ def test_a_model_that_fails_at_run_time_is_internal_without_its_traceback(
     registry.register_version(
         name, artifact_sha256=artifact, warmup_sha256=registry.put_artifact(rows.SerializeToString())
     )
-    registry.set_route(Route(model=name, arms=(Arm(version=1, role=Role.STABLE),)))
+    registry.set_route(Route(model=name, arms=(Arm(version=1, role=Role.STABLE),), actor="test"))
     until(lambda: name in {route.model for route in gateway.status().routes})
     request = oip.ModelInferRequest(model_name=name)
     request.inputs.add(name="x", datatype="FP32", shape=[5])
@@ -166,9 +166,7 @@ def test_a_deadline_already_passed(stub: Any, model: str) -> None:
     assert refused(stub, good(model), timeout=-1.0)[0] is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-def test_a_client_that_vanishes_is_counted_and_the_books_balance(
-    stub: Any, gateway: GatewayClient, model: str
-) -> None:
+def test_a_client_that_vanishes_is_counted_and_the_books_balance(stub: Any, gateway: GatewayClient, model: str) -> None:
     def leave() -> None:
         for _ in range(50):
             stub.ModelInfer.future(good(model)).cancel()

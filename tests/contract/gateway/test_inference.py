@@ -139,7 +139,7 @@ def test_a_routing_key_sticks_to_its_arm_whichever_way_it_is_sent(
         Arm(version=1, role=Role.STABLE, weight_bp=ALL_BP // 2),
         Arm(version=2, role=Role.CANARY, weight_bp=ALL_BP // 2),
     )
-    epoch = registry.set_route(Route(model=name, arms=arms)).revision
+    epoch = registry.set_route(Route(model=name, arms=arms, actor="test")).revision
     until(lambda: gateway.explain(name, "x").epoch == epoch)
     for key in (f"key-{number}" for number in range(40)):
         expected = gateway.explain(name, key)
@@ -155,7 +155,7 @@ def test_without_a_key_the_weights_are_exact(
 ) -> None:
     name = serve(registry, gateway, "weighted", models.scaled(1.0), models.scaled(2.0))
     arms = (Arm(version=1, role=Role.STABLE, weight_bp=7_500), Arm(version=2, role=Role.CANARY, weight_bp=2_500))
-    epoch = registry.set_route(Route(model=name, arms=arms)).revision
+    epoch = registry.set_route(Route(model=name, arms=arms, actor="test")).revision
     until(lambda: gateway.explain(name, "x").epoch == epoch)
     versions = [scaled_call(client, name).get_response().model_version for _ in range(400)]
     assert versions.count("2") == pytest.approx(100, abs=2)

@@ -45,6 +45,7 @@ SITUATIONS: dict[str, tuple[Snapshot, Any]] = {
         snapshot(1, arms=(dataclasses.replace(arm(Role.CANARY, SECOND, 400), version=3),)),
         Wait,
     ),
+    "canary calls that no stable calls stood beside": (snapshot(1, arms=(arm(Role.CANARY, SECOND, 400),)), Wait),
     "canary calls without the counts that gates need": (
         snapshot(1, arms=(arm(Role.STABLE, SECOND, 3_600), arm(Role.CANARY, SECOND, 400, over=()))),
         Wait,

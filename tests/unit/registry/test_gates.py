@@ -9,7 +9,7 @@ import pytest
 from gnomon.domain import Role
 from gnomon.rollout import GateVerdict, Policy, Step
 from registry.rollout.evidence import Events, Evidence
-from registry.rollout.gates import judge, tests_on
+from registry.rollout.gates import judge, list_tests
 
 SHADOW = Step(role=Role.SHADOW, weight_bp=10_000, min_calls=300)
 CANARY = Step(role=Role.CANARY, weight_bp=1_000, min_calls=300)
@@ -198,6 +198,6 @@ def test_a_step_without_gates_of_its_own_still_has_to_be_seen() -> None:
 
 
 def test_alpha_is_split_over_the_tests_that_can_be_made() -> None:
-    assert len(tests_on(POLICY)) == 6
+    assert len(list_tests(POLICY)) == 6
     canary_only = Policy(steps=(CANARY,), max_error_share=0.01, max_disagreement_share=0.01)
-    assert tests_on(canary_only) == ((Role.CANARY, "errors"),)
+    assert list_tests(canary_only) == ((Role.CANARY, "errors"),)

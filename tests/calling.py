@@ -1,0 +1,56 @@
+"""Calls of the inference protocol for tests: one row of three numbers."""
+
+import threading
+from typing import Any
+
+import grpc
+import numpy as np
+
+from gnomon import oip
+
+ROW = np.ones(3, np.float32)
+
+
+def request(model: str, key: str = "", rows: int = 1, version: str = "") -> Any:
+    message = oip.ModelInferRequest(model_name=model, model_version=version)
+    message.inputs.add(name="x", datatype="FP32", shape=[rows, 3])
+    message.raw_input_contents.append(np.tile(ROW, rows).tobytes())
+    if key:
+        message.parameters["routing_key"].string_param = key
+    return message
+
+
+class Caller:
+    """Calls one model from a thread until stopped. Keeps the ids of what was answered and counts what was not."""
+
+    def __init__(self, target: str, model: str) -> None:
+        self.answered: list[str] = []
+        self.versions: list[int] = []
+        self.errors: list[grpc.StatusCode] = []
+        self._target, self._model = target, model
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="caller")
+
+    def __enter__(self) -> "Caller":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        options = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
+        with grpc.insecure_channel(self._target, options=options) as channel:
+            stub: Any = oip.GRPCInferenceServiceStub(channel)
+            number = 0
+            while not self._stop.is_set():
+                number += 1
+                try:
+                    reply = stub.ModelInfer(request(self._model, key=f"key-{number}"), timeout=5.0)
+                except grpc.RpcError as failure:
+                    self.errors.append(failure.code())  # type: ignore[attr-defined]
+                    self._stop.wait(0.01)
+                    continue
+                self.answered.append(reply.parameters["prediction_id"].string_param)
+                self.versions.append(int(reply.model_version))

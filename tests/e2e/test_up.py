@@ -1,0 +1,275 @@
+"""`gnomon up` and the commands beside it: from a file somebody has to an answer, and on through restarts."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from gnomon.cli.embedded import Embedded
+from gnomon.client import GatewayClient, RegistryClient
+from gnomon.domain import Arm, Role, Route
+from gnomon.errors import Unavailable
+from gnomon.oip import GRPCInferenceServiceStub
+from tests import models
+from tests.calling import Caller, request
+from tests.e2e.conftest import GNOMON, Start, Up
+from tests.waiting import serves, until
+
+
+def push(up: Up, name: str, artifact: bytes) -> None:
+    file = up.folder / "pushed.onnx"
+    file.write_bytes(artifact)
+    up.cli("model", "push", name, str(file))
+
+
+def infer(up: Up, model: str, version: str = "") -> tuple[str, int]:
+    """(prediction id, version that answered)."""
+    with grpc.insecure_channel(up.gateway) as channel:
+        stub = GRPCInferenceServiceStub(channel)
+        reply = stub.ModelInfer(request(model, version=version), timeout=10)  # type: ignore[attr-defined]
+    return reply.parameters["prediction_id"].string_param, int(reply.model_version)
+
+
+def serve(up: Up, name: str, version: int) -> None:
+    up.cli("route", "set", name, "--stable", str(version))
+    with GatewayClient(up.gateway) as gateway:
+        until(lambda: serves(gateway, name, version))
+
+
+def test_a_file_is_served_in_two_commands_and_again_after_a_restart(start: Start) -> None:
+    up = start()
+    push(up, "thing", models.scaled(2.0))
+    serve(up, "thing", 1)
+    first, _ = infer(up, "thing")
+    assert up.stop() == 0
+    again = start()
+    assert infer(again, "thing")[1] == 1
+    traced = again.json("trace", first, "--rescore")
+    assert traced["rescore"]["equal"]
+    assert traced["why"]["version"] == "1"
+    assert again.json("journal", "status")["books"]["journaled"] == "2"
+
+
+def test_every_command_that_reads_takes_json(start: Start) -> None:
+    up = start()
+    push(up, "thing", models.scaled(2.0))
+    push(up, "thing", models.scaled(3.0))
+    serve(up, "thing", 1)
+    identity, _ = infer(up, "thing")
+    assert [model["name"] for model in up.json("model", "list")] == ["thing"]
+    assert [version["version"] for version in up.json("model", "show", "thing")] == [1, 2]
+    assert up.json("route", "show", "thing")["arms"][0]["role"] == "stable"
+    assert up.json("route", "explain", "thing", "some-key")["version"] == "1"
+    assert up.json("rollout", "list", "thing") == []
+    assert up.json("trace", identity)["prediction_id"] == identity
+    assert up.json("journal", "status")["books"]["answered"] == "1"
+    up.cli("model", "approve", "thing", "2", "--actor", "somebody", "--note", "looked at it")
+    assert up.json("model", "stage", "thing", "2", "production")[0]["stage"] == "production"
+    assert up.json("model", "show", "thing")[1]["approval"]["approver"] == "somebody"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("model", "show", "nobody"), "nobody"),
+        (("route", "set", "thing", "--stable", "9"), "9"),
+        (("route", "set", "thing", "--stable", "1", "--canary", "1"), "twice"),
+        (("model", "stage", "thing", "1", "production"), "approval"),
+        (("trace", "not-an-id"), "not-an-id"),
+        (("trace", "01a206f5-1793-7000-bcf4-b80000000000"), "01a206f5"),
+        (("drift", "show", "nobody"), "nobody"),
+    ],
+)
+def test_a_command_that_cannot_be_done_says_why_in_a_line(shared: Up, arguments: tuple[str, ...], said: str) -> None:
+    done = shared.run(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> object:
+    up = Up(tmp_path_factory.mktemp("shared"))
+    push(up, "thing", models.scaled(2.0))
+    yield up
+    up.stop()
+    assert up.process.stdout is not None
+    up.process.stdout.close()
+
+
+def test_a_registry_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*GNOMON, "model", "list", "--registry", "127.0.0.1:1"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+
+
+def test_metrics_count_calls_by_model_version_and_arm(start: Start) -> None:
+    up = start()
+    push(up, "thing", models.scaled(2.0))
+    serve(up, "thing", 1)
+    for _ in range(5):
+        infer(up, "thing")
+
+    def counted() -> bool:
+        text = urllib.request.urlopen(f"http://{up.http}/metrics", timeout=5).read().decode()
+        lines = [line for line in text.splitlines() if line.startswith("gnomon_calls_total{")]
+        wanted = ('model="thing"', 'version="1"', 'arm="stable"', 'status="answered"')
+        return any(all(part in line for part in wanted) and line.endswith(" 5.0") for line in lines)
+
+    until(counted)
+    assert urllib.request.urlopen(f"http://{up.http}/healthz", timeout=5).status == 200
+
+
+def test_a_port_in_use_is_said_so_and_nothing_is_left_running(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        flags = ["--grpc-port", port, "--registry-port", "0", "--http-port", "0"]
+        done = subprocess.run(
+            [*GNOMON, "up", "--dir", str(tmp_path / "d"), *flags],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert port in done.stdout
+
+
+def test_a_folder_in_use_is_refused(start: Start) -> None:
+    up = start()
+    command = [*GNOMON, "up", "--dir", str(up.folder), "--grpc-port", "0", "--registry-port", "0", "--http-port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert infer_nothing(up)
+
+
+def infer_nothing(up: Up) -> bool:
+    """The first one still answers."""
+    with RegistryClient(up.registry) as registry:
+        return registry.list_models() == []
+
+
+def test_a_worker_killed_under_load_comes_back_and_nothing_answered_is_lost(start: Start) -> None:
+    up = start("--workers", "2")
+    push(up, "thing", models.scaled(2.0))
+    serve(up, "thing", 1)
+    with up.clients() as (_, gateway), Caller(up.gateway, "thing") as caller:
+        until(lambda: len(caller.answered) > 50)
+        for round_ in range(3):
+            answered = len(caller.answered)
+            victim = next(worker for worker in patient_status(gateway).workers if worker.ready and worker.pid)
+            os.kill(victim.pid, signal.SIGKILL)
+            until(lambda before=answered: len(caller.answered) > before + 50)
+            until(lambda wanted=round_ + 1: restarts(gateway) == wanted)
+            until(lambda: all(worker.ready for worker in patient_status(gateway).workers))
+    assert set(caller.errors) <= {grpc.StatusCode.UNAVAILABLE}
+    with GatewayClient(up.gateway) as gateway:
+        for identity in caller.answered[::7]:
+            assert gateway.trace(identity).status == "answered"
+
+
+def patient_status(gateway: GatewayClient) -> Any:
+    """The status, asked again where the worker that was asked was the one killed."""
+
+    def ask() -> Any:
+        try:
+            return gateway.status()
+        except Unavailable:
+            return None
+
+    return until(ask)
+
+
+def restarts(gateway: GatewayClient) -> int:
+    return sum(worker.restarts for worker in patient_status(gateway).workers)
+
+
+def test_consumers_killed_again_and_again_lose_and_double_nothing(start: Start) -> None:
+    up = start()
+    push(up, "thing", models.scaled(1.0))
+    push(up, "thing", models.scaled(1.01))
+    up.cli("route", "set", "thing", "--stable", "1", "--shadow", "2")
+    with up.clients() as (_, gateway):
+        until(lambda: serves(gateway, "thing", 1))
+        with Caller(up.gateway, "thing") as caller:
+            for round_ in range(6):
+                until(lambda wanted=60 * (round_ + 1): len(caller.answered) > wanted)
+                for name in ("gateway observer", "gateway shadow", "gateway shipper"):
+                    subprocess.run(
+                        ["pkill", "-9", "-f", f"{name} --config {up.folder}"], check=False, stdout=subprocess.DEVNULL
+                    )
+        assert not caller.errors
+        answered = len(caller.answered)
+
+        def settled() -> bool:
+            status = gateway.status()
+            shadow = status.shadow
+            ended = shadow.run + shadow.shed + shadow.expired + shadow.failed
+            reads = {item.name: item.read for item in status.consumers if item.journal == "w00"}
+            return shadow.offered == ended == answered and reads.get("observer") == answered
+
+        until(settled)
+    assert up.stop() == 0
+    assert parquet_rows(up.folder) == answered
+
+
+def parquet_rows(folder: Path) -> int:
+    import pyarrow.parquet
+
+    files = (folder / "gateway" / "parquet" / "predictions").rglob("*.parquet")
+    identities = [
+        value
+        for file in files
+        for value in pyarrow.parquet.read_table(file, columns=["prediction_id"], partitioning=None)[0].to_pylist()
+    ]
+    assert len(set(identities)) == len(identities)
+    return len(identities)
+
+
+def test_a_version_that_cannot_be_loaded_leaves_the_route_as_it_was(start: Start) -> None:
+    up = start()
+    push(up, "thing", models.scaled(2.0))
+    serve(up, "thing", 1)
+    push(up, "thing", b"this is no model")
+    up.cli("route", "set", "thing", "--stable", "2")
+    with GatewayClient(up.gateway) as gateway:
+        failure = until(lambda: list(gateway.status().failures))[0]
+    assert (failure.model, failure.version) == ("thing", 2)
+    assert "not a model" in failure.reason
+    assert infer(up, "thing")[1] == 1
+
+
+def test_the_gateway_serves_on_without_the_registry_and_boots_without_it(tmp_path: Path) -> None:
+    with Embedded(tmp_path) as pair:
+        with RegistryClient(pair.registry) as registry, GatewayClient(pair.gateway) as gateway:
+            registry.register_version("thing", artifact_sha256=registry.put_artifact(models.scaled(2.0)))
+            registry.set_route(Route(model="thing", arms=(Arm(version=1, role=Role.STABLE),), actor="test"))
+            until(lambda: serves(gateway, "thing", 1))
+        os.kill(pair.processes["registry"], signal.SIGKILL)
+        with Caller(pair.gateway, "thing") as caller:
+            until(lambda: len(caller.answered) > 20)
+        assert not caller.errors
+    alone = subprocess.Popen(
+        [GNOMON[0], "-m", "gateway", "--dir", str(tmp_path / "gateway"), "--grpc-port", "0", "--http-port", "0",
+         "--registry", "127.0.0.1:1"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        endpoints = tmp_path / "gateway" / "run" / "endpoints.json"
+        until(endpoints.exists)
+        with Caller(json.loads(endpoints.read_text())["grpc"], "thing") as caller:
+            until(lambda: len(caller.answered) > 20)
+        assert not caller.errors
+    finally:
+        alone.send_signal(signal.SIGTERM)
+        assert alone.wait(30) == 0

@@ -1,0 +1,89 @@
+"""The registry's parts on a real database, driven by hand: clocks are told, looks are called."""
+
+from pathlib import Path
+from typing import Any
+
+from gnomon.domain import Lineage, Score, Stage
+from gnomon.evidence import ArmStats, GatewayStatus, LoadFailure, PairStats, StatsReport
+from gnomon.rollout import Policy, Rollout
+from registry.catalog import Catalog
+from registry.changes import Changes
+from registry.rollout.controller import Controller
+from registry.rollout.ledger import Ledger
+from registry.stats import Stats
+from registry.store.database import Database
+from registry.threads import Lane
+from registry.watch import Watch
+from tests.unit.registry.situations import BASELINE, CANDIDATE, MODEL, POLICY
+
+
+class Inside:
+    """A model with version 1 in production and version 2 approved."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now_s = 1_000.0
+        self._path = folder / "registry.db"
+        self._wire()
+        for number in (BASELINE, CANDIDATE):
+            self.register(number)
+            self.catalog.approve(MODEL, number, "ann", "")
+        self.catalog.set_stage(MODEL, BASELINE, Stage.PRODUCTION, "bob")
+
+    def _wire(self) -> None:
+        self.database = Database(self._path)
+        self.database.open()
+        self.store = Lane("store")
+        self.watch = Watch(8)
+        self.catalog = Catalog(self.database, lambda digest: 1, lambda: int(self.now_s * 1000))
+        self.stats = Stats(lambda: self.now_s, silent_s=10.0, ticks_kept=100)
+        changes = Changes(self.store, self.catalog.desired_state, self.watch)
+        ledger = Ledger(self.database, lambda: int(self.now_s * 1000))
+        self.controller = Controller(ledger, self.stats, self.store, changes, lambda: self.now_s)
+
+    def restart(self) -> None:
+        """What the database holds survives; what gateways told, and clocks, do not."""
+        self.close()
+        self._wire()
+
+    def close(self) -> None:
+        self.store.close()
+        self.database.close()
+
+    def register(self, number: int, digest: str = "a" * 64) -> None:
+        self.catalog.register(
+            MODEL,
+            number,
+            artifact_sha256=digest,
+            profile_sha256="",
+            warmup_sha256="",
+            score=Score(),
+            lineage=Lineage(),
+        )
+
+    async def start(self, policy: Policy = POLICY) -> Rollout:
+        return await self.controller.start(MODEL, CANDIDATE, policy, "ann")
+
+    async def look(self, *, later_s: float = 0.25) -> Rollout:
+        """Time passes, the controller looks; the rollout as a client would then see it."""
+        self.now_s += later_s
+        await self.controller.look()
+        return await self.controller.get(MODEL)
+
+    def serve(self, *failures: LoadFailure) -> None:
+        """The one gateway serves whatever is wanted of it."""
+        applied = self.catalog.desired_state().revision
+        self.stats.report_status(GatewayStatus(gateway_id="g1", applied_revision=applied, failures=failures))
+
+    def count(self, *counts: ArmStats | PairStats) -> None:
+        """The one gateway reports."""
+        arms = tuple(count for count in counts if isinstance(count, ArmStats))
+        pairs = tuple(count for count in counts if isinstance(count, PairStats))
+        self.stats.report(StatsReport(gateway_id="g1", arms=arms, pairs=pairs))
+
+    @property
+    def route(self) -> Any:
+        return self.catalog.get_route(MODEL)
+
+    @property
+    def stages(self) -> dict[int, str]:
+        return {version.version: version.stage.name for version in self.catalog.list_versions(MODEL)}

@@ -1,0 +1,87 @@
+"""The database: migrations, transactions, and what its indexes do not allow."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from gnomon.domain import Stage
+from registry.store import migrate, rollouts, tables, versions
+from registry.store.database import Database
+from registry.store.rows import row_of_version
+from tests.unit.registry.inside import Inside
+from tests.unit.registry.situations import MODEL
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    made = Database(tmp_path / "registry.db")
+    made.open()
+    return made
+
+
+def test_the_migrations_make_the_tables_the_program_uses(database: Database) -> None:
+    with database.transaction() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
+    database.close()
+
+
+def test_the_partial_indexes_are_those_of_the_tables(database: Database) -> None:
+    with database.transaction() as connection:
+        indexes = connection.execute(
+            text("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'")
+        )
+        assert sorted(sql.rsplit("WHERE ", 1)[1] for (sql,) in indexes) == ["stage = 3", "state = 1"]
+    assert (int(Stage.PRODUCTION), int(rollouts.RolloutState.RUNNING)) == (3, 1)
+    database.close()
+
+
+def test_the_last_migration_is_the_one_the_program_expects() -> None:
+    from alembic.script import ScriptDirectory
+
+    assert ScriptDirectory(str(migrate.MIGRATIONS)).get_current_head() == migrate.HEAD
+
+
+def test_opening_again_changes_nothing(database: Database, tmp_path: Path) -> None:
+    again = Database(tmp_path / "registry.db")
+    again.open()
+    with again.transaction() as connection:
+        assert connection.execute(select(tables.config.c.revision)).all() == [(0,)]
+    again.close()
+    database.close()
+
+
+def test_the_file_is_a_write_ahead_log_that_is_synchronised(database: Database) -> None:
+    with database.transaction() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
+    database.close()
+
+
+def test_two_versions_in_production_are_refused_by_the_database_itself(inside: Inside) -> None:
+    with pytest.raises(IntegrityError), inside.database.transaction() as connection:
+        versions.set_stage(connection, MODEL, 2, Stage.PRODUCTION)
+    assert inside.stages == {1: "PRODUCTION", 2: "NONE"}
+
+
+async def test_two_running_rollouts_are_refused_by_the_database_itself(inside: Inside) -> None:
+    await inside.start()
+    with pytest.raises(IntegrityError), inside.database.transaction() as connection:
+        row = connection.execute(select(tables.rollouts)).one()._asdict()
+        connection.execute(insert(tables.rollouts).values(**row | {"id": 2}))
+
+
+def test_a_transaction_that_fails_leaves_nothing(inside: Inside) -> None:
+    def half() -> None:
+        with inside.database.transaction() as connection:
+            version = versions.get_version(connection, MODEL, 1)
+            connection.execute(insert(tables.versions).values(row_of_version(version) | {"version": 9, "stage": 1}))
+            raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError):
+        half()
+    assert 9 not in inside.stages
