@@ -1,7 +1,7 @@
 """What a gateway tells people: where it stands, why a call goes where it goes, what became of one."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from gateway import servables, trace
 from gateway.crew import Crew
@@ -15,7 +15,7 @@ from gnomon.errors import GnomonError, ModelNotFound
 from gnomon.gateway.v1 import gateway_pb2 as pb
 from gnomon.gateway.v1 import gateway_pb2_grpc
 from gnomon.profile.v1 import profile_pb2
-from gnomon.servicer import mapped
+from gnomon.servicer import unary
 from gnomon.wire import encode, message_of
 
 
@@ -28,7 +28,7 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
         self.desired = desired
         self.crew = crew
 
-    @mapped
+    @unary
     async def GetStatus(self, request: Any, context: Any) -> pb.Status:
         status = pb.Status(gateway_id=self.gateway_id, applied_revision=self.desired.processed_revision)
         for hand, child in zip(self.crew.hands, self.crew.children, strict=True):
@@ -41,7 +41,7 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
         status.failures.extend(message_of(failure) for failure in self.desired.failures)
         return status
 
-    @mapped
+    @unary
     async def Explain(self, request: Any, context: Any) -> pb.Explanation:
         model = self.desired.model(request.model)
         if model is None:
@@ -49,12 +49,12 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
         choice = Table.build(model.route).by_key(request.routing_key.encode())
         shadow = model.route.shadow
         return pb.Explanation(
-            model=request.model, epoch=model.route.revision, version=choice.version, role=int(choice.role),
+            model=request.model, epoch=model.route.revision, version=choice.version, role=cast(Any, int(choice.role)),
             bucket=choice.bucket, weight_bp=choice.weight_bp, rule=choice.rule,
             shadows=[shadow.version] if shadow is not None else [],
         )  # fmt: skip
 
-    @mapped
+    @unary
     async def Trace(self, request: Any, context: Any) -> pb.PredictionTrace:
         found = await asyncio.to_thread(trace.find, self.layout, request.prediction_id)
         version = await self._version(found.why.model, found.why.version)

@@ -15,8 +15,7 @@ class WorkerBooks:
         self._received = page.counter("gnomon_worker_received_total")
         self._in_flight = page.counter("gnomon_worker_in_flight")
         self._ended = {
-            status: page.counter("gnomon_worker_ended_total", status=name)
-            for status, name in STATUS_NAMES.items()
+            status: page.counter("gnomon_worker_ended_total", status=name) for status, name in STATUS_NAMES.items()
         }
         self._journaled = page.counter("gnomon_worker_journaled_total")
         self._lost = page.counter("gnomon_worker_journal_lost_total")

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from gateway.children import Child
@@ -53,7 +54,7 @@ class Crew:
         self._connected = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
         self.children = [
-            Child(f"w{hand.slot:02d}", layout.log(f"w{hand.slot:02d}"), lambda hand=hand: self._enlist(hand), hand.lose)
+            Child(f"w{hand.slot:02d}", layout.log(f"w{hand.slot:02d}"), partial(self._enlist, hand), hand.lose)
             for hand in self.hands
         ]
 

@@ -32,7 +32,7 @@ METRICS: Final[dict[str, tuple[str, str]]] = {
     "gnomon_worker_journaled_total": (COUNTER, "Answered calls written to the journal."),
     "gnomon_worker_journal_lost_total": (COUNTER, "Calls there was no journal segment for."),
     "gnomon_worker_shadow_offered_total": (COUNTER, "Answered calls whose route had a shadow arm."),
-    "gnomon_calls_total": (COUNTER, "Calls in the journal, by model, version, role of the arm and status."),
+    "gnomon_calls_total": (COUNTER, "Calls in the journal, by model, version, arm and status."),
     "gnomon_call_latency_seconds": (HISTOGRAM, "Arrival to reply of answered calls."),
     "gnomon_shadow_offered_total": (COUNTER, "Calls offered to a shadow: run + shed + expired + failed."),
     "gnomon_shadow_run_total": (COUNTER, "Calls a shadow has run."),

@@ -126,17 +126,18 @@ class Observer:
         if batch is None or not (shadow or self._known(batch)):
             return False
         for group in groups(batch):
-            if shadow:
-                self.pairs.update(group, batch.routes)
-            else:
-                self._count(group, batch)
+            self._count(group, batch, shadow=shadow)
         follower.done()
         return True
 
-    def _count(self, group: Group, batch: Batch) -> None:
+    def _count(self, group: Group, batch: Batch, *, shadow: bool) -> None:
         self.arms.update(group.model, group.headers, all_finite(group), batch.routes)
         answered = group.headers["status"] == ANSWERED
-        if group.model and answered.any():
+        if not group.model or not answered.any():
+            return
+        if shadow:
+            self.pairs.update(group.where(answered), batch.routes)
+        else:
             self.drift.update(group.where(answered))
 
     def _known(self, batch: Batch) -> bool:

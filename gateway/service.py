@@ -16,7 +16,7 @@ from gateway.journal.writer import Record, Writer
 from gateway.servables import Servable, Servables
 from gateway.serving import Serving
 from gnomon import errors, oip
-from gnomon.servicer import mapped
+from gnomon.servicer import unary
 from gnomon.status import reply_of
 
 VERSION = "0.1.0"
@@ -136,15 +136,15 @@ class InferenceService:
     def stop(self) -> None:
         self._runners.shutdown(wait=True, cancel_futures=True)
 
-    @mapped
+    @unary
     async def ServerLive(self, request: Any, context: Any) -> Any:
         return oip.ServerLiveResponse(live=True)
 
-    @mapped
+    @unary
     async def ServerReady(self, request: Any, context: Any) -> Any:
         return oip.ServerReadyResponse(ready=self.serving.revision >= 0 and not self.draining)
 
-    @mapped
+    @unary
     async def ModelReady(self, request: Any, context: Any) -> Any:
         try:
             self._named(request)
@@ -152,11 +152,11 @@ class InferenceService:
             return oip.ModelReadyResponse(ready=False)
         return oip.ModelReadyResponse(ready=True)
 
-    @mapped
+    @unary
     async def ServerMetadata(self, request: Any, context: Any) -> Any:
         return oip.ServerMetadataResponse(name="gnomon", version=VERSION, extensions=[])
 
-    @mapped
+    @unary
     async def ModelMetadata(self, request: Any, context: Any) -> Any:
         servable = self._named(request)
         reply = oip.ModelMetadataResponse(name=request.name, platform="onnx_onnxv1")

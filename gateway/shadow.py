@@ -2,7 +2,8 @@
 
 Exactly once through `kill -9`: cursors, books and the place in its own journal are one checkpoint. After a restart,
 calls whose shadow is in the journal behind that place count as run, and are not run again. So at every checkpoint
-offered = run + shed + expired + failed, and the shadow journal holds one frame for each run.
+offered = run + shed + expired + failed, and the shadow journal holds one answered frame for each run, and one failed
+frame for each run the model refused.
 """
 
 import logging
@@ -16,6 +17,7 @@ from gateway import servables
 from gateway.config import Config
 from gateway.consumer import alone, consume, stop_event
 from gateway.journal.cursor import Checkpoint
+from gateway.journal.format import ANSWERED
 from gateway.journal.readers import Follower, Readers
 from gateway.journal.walk import Batch
 from gateway.journal.writer import Writer
@@ -120,11 +122,11 @@ class Shadow:
         """Without those that were run before a kill, which are counted here."""
         if not self._already:
             return rows
-        ids = [bytes(batch.headers["prediction_id"][row]) for row in rows]
-        done = np.array([number in self._already for number in ids], np.bool_)
-        self._already.difference_update(ids)
-        self.books.end(model, version, RUN, int(done.sum()))
-        return rows[~done]
+        ended = [self._already.pop(bytes(batch.headers["prediction_id"][row]), None) for row in rows]
+        for status in ended:
+            if status is not None:
+                self.books.end(model, version, RUN if status == ANSWERED else FAILED)
+        return rows[[status is None for status in ended]]
 
     def _too_late(
         self, batch: Batch, rows: NDArray[np.intp], behind: int
@@ -137,8 +139,9 @@ class Shadow:
     def _run(self, batch: Batch, rows: NDArray[np.intp], servable: Servable, arm: Arm) -> None:
         items = self._items(batch, rows, servable)
         for ran in run_all(servable, items, self.config.shadow_batch_rows):
-            written = ran.outputs is not None and self.frames.append(batch, ran, servable, arm)
-            self.books.end(servable.version.model, arm.version, RUN if written else FAILED)
+            written = self.frames.append(batch, ran, servable, arm)
+            well = written and ran.outputs is not None
+            self.books.end(servable.version.model, arm.version, RUN if well else FAILED)
 
     def _items(self, batch: Batch, rows: NDArray[np.intp], servable: Servable) -> list[Item]:
         items = []

@@ -12,8 +12,7 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import Coroutine
-from typing import Any
+from typing import Any, cast
 
 import grpc
 
@@ -86,7 +85,7 @@ class Supervisor:
         self.consumers = [self._consumer(name) for name in CONSUMERS]
         self.desired = Desired(self.layout, self.client, self.gateway_id, self.crew.prepare, self.crew.commit)
         admin = Admin(self.layout, self.gateway_id, self.desired, self.crew)
-        gateway_pb2_grpc.add_GatewayServicer_to_server(admin, self.admin_server)
+        cast(Any, gateway_pb2_grpc.add_GatewayServicer_to_server)(admin, self.admin_server)
         self.http = http.serve(config, lambda: {"ready": self.crew.ready, "revision": self.desired.processed_revision})
 
     async def run(self) -> None:
@@ -97,15 +96,12 @@ class Supervisor:
         await self.admin_server.start()
         for child in self.crew.children:
             child.start()
-        running = [asyncio.create_task(work, name=work.__name__) for work in self._work()]
+        running = [asyncio.create_task(work) for work in (self._converge(), self._report(), self._retain())]
         await self.stopping.wait()
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await self._stop()
-
-    def _work(self) -> list[Coroutine[Any, Any, None]]:
-        return [self._converge(), self._report(), self._retain()]
 
     async def _converge(self) -> None:
         await self.crew.connected(CONNECT_TIMEOUT_S)

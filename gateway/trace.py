@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -100,7 +100,7 @@ def _of_frame(batch: Batch, row: int, place: Place) -> pb.PredictionTrace:
             model=schema.get("model", ""),
             epoch=int(header["epoch"]),
             version=int(header["version"]),
-            role=int(header["role"]),
+            role=cast(Any, int(header["role"])),
             bucket=int(header["bucket"]),
             weight_bp=int(header["weight_bp"]),
             rule=RULE_NAMES[int(header["rule"])],
@@ -148,7 +148,7 @@ def _of_row(row: dict[str, Any], schema: Any, place: Place) -> pb.PredictionTrac
             model=row["model"],
             epoch=row["epoch"],
             version=row["version"],
-            role=int(role),
+            role=cast(Any, int(role)),
             bucket=row["bucket"],
             weight_bp=row["weight_bp"],
             rule=row["rule"],

@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from pathlib import Path
+from typing import Any, cast
 
 from gateway import servables as loading
 from gateway.admin_proxy import AdminProxy
@@ -78,7 +79,7 @@ class Worker:
         self.server = grpcio.server(config.max_message_bytes)
         self.health = grpcio.add_health(self.server)
         add_GRPCInferenceServiceServicer_to_server(self.service, self.server)
-        gateway_pb2_grpc.add_GatewayServicer_to_server(AdminProxy(admin_port), self.server)
+        cast(Any, gateway_pb2_grpc.add_GatewayServicer_to_server)(AdminProxy(admin_port), self.server)
         grpcio.add_reflection(self.server)
         self.server.add_insecure_port(f"{config.host}:{port}")
 

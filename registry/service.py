@@ -15,11 +15,12 @@ from gnomon.evidence import Drift, GatewayStatus, StatsReport
 from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.registry.v1.registry_pb2_grpc import RegistryServicer
 from gnomon.rollout import Policy
+from gnomon.servicer import Context, streaming, unary
+from registry.arguments import at_least, named
 from registry.artifacts import Artifacts
 from registry.catalog import Catalog
 from registry.changes import Changes
 from registry.drift import drift_of, span_of
-from registry.edge import Context, at_least, named, streaming, unary
 from registry.rollout.controller import Controller
 from registry.stats import Stats
 from registry.threads import Lane

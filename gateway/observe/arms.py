@@ -54,8 +54,9 @@ class Arm:
         self.over += [0] * (len(thresholds_us) - len(self.over))
         for index, threshold in enumerate(thresholds_us):
             self.over[index] += int((good["total_ns"] > 1000 * threshold).sum())
-        self.latency.update(good["total_ns"] / 1e3)
-        self.run.update(good["run_ns"] / 1e3)
+        timed = _timed(good)
+        self.latency.update(timed["total_ns"] / 1e3)
+        self.run.update(timed["run_ns"] / 1e3)
 
     def stats(self, key: ArmKey) -> ArmStats:
         return ArmStats(
@@ -77,7 +78,7 @@ class Total:
         for status, count in zip(*np.unique(headers["status"], return_counts=True), strict=True):
             name = STATUS_NAMES.get(int(status), "unknown")
             self.calls[name] = self.calls.get(name, 0) + int(count)
-        answered = headers["total_ns"][headers["status"] == ANSWERED].astype(np.int64)
+        answered = _timed(headers[headers["status"] == ANSWERED])["total_ns"].astype(np.int64)
         self.buckets += np.bincount(np.searchsorted(_EDGES_NS, answered), minlength=len(self.buckets))
         self.sum_ns += int(answered.sum())
 
@@ -125,6 +126,12 @@ class Arms:
         for model, version, role, calls, buckets, sum_ns in state.get("totals", []):
             arms.totals[TotalKey(model, version, role)] = Total(calls, np.array(buckets, np.int64), sum_ns)
         return arms
+
+
+def _timed(headers: NDArray[Any]) -> NDArray[Any]:
+    """Without a shadow's calls that shared a run, which has no time of its own."""
+    shared: NDArray[np.bool_] = (headers["role"] == Role.SHADOW) & (headers["run_ns"] == 0)
+    return headers[~shared]
 
 
 def _distinct(headers: NDArray[Any]) -> Iterable[tuple[int, int, int]]:

@@ -22,7 +22,7 @@ def publish_arms(page: Page, arms: Arms) -> None:
 
 
 def _publish_total(page: Page, key: TotalKey, total: Total) -> None:
-    labels = {"model": key.model, "version": str(key.version), "role": role_name(key.role)}
+    labels = {"model": key.model, "version": str(key.version), "arm": role_name(key.role)}
     for status, calls in total.calls.items():
         page.set("gnomon_calls_total", calls, status=status, **labels)
     for edge, count in zip(LE, accumulate(total.buckets.tolist()), strict=True):

@@ -126,6 +126,6 @@ class Pairs:
 
 
 def _update_run(pair: Pair, headers: NDArray[Any]) -> None:
-    """One run time a row: that of its call, shared among the call's rows."""
-    rows = np.maximum(headers["rows"].astype(np.int64), 1)
-    pair.run.update(np.repeat(headers["run_ns"] / 1e3 / rows, rows))
+    """Run times of the calls that ran alone; those that shared a batch have none."""
+    timed = headers["run_ns"][headers["run_ns"] > 0]
+    pair.run.update(timed / 1e3)

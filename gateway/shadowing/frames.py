@@ -1,10 +1,10 @@
-"""What the shadow runner journals: one frame a run, and which runs a killed runner had already journaled."""
+"""What the shadow runner journals: a frame for each run, also one that failed; and what a killed one had."""
 
 import time
 from pathlib import Path
 from typing import Any
 
-from gateway.journal.format import ANSWERED, HEADER_BYTES, LIVE_OUTPUT, OUTPUT, RULE_CODES, JournalCorrupt
+from gateway.journal.format import ANSWERED, FAILED, HEADER_BYTES, LIVE_OUTPUT, OUTPUT, RULE_CODES, JournalCorrupt
 from gateway.journal.segments import base_sequence_of, segments
 from gateway.journal.walk import Batch, JournalReader, Position
 from gateway.journal.writer import Record, TensorRecord, Writer
@@ -15,12 +15,12 @@ from gnomon.domain import Arm, Role
 from gnomon.wire import message_of
 
 
-def parents_since(folder: Path, sequence: int) -> set[bytes]:
-    """Live predictions whose shadow is in the journal from `sequence` on: run after the last checkpoint."""
+def parents_since(folder: Path, sequence: int) -> dict[bytes, int]:
+    """Live predictions whose shadow is in the journal from `sequence` on, with its status: run after the checkpoint."""
     bases = [base_sequence_of(path) for path in segments(folder)]
     base = max((base for base in bases if base <= sequence), default=0)
     reader = JournalReader(folder, Position(base, HEADER_BYTES if base in bases else 0, base))
-    parents: set[bytes] = set()
+    parents: dict[bytes, int] = {}
     while True:
         try:
             batch = reader.read()
@@ -28,9 +28,8 @@ def parents_since(folder: Path, sequence: int) -> set[bytes]:
             continue
         if batch is None:
             return parents
-        for number, parent in zip(batch.headers["sequence"].tolist(), batch.headers["parent_id"], strict=True):
-            if number >= sequence:
-                parents.add(bytes(parent))
+        for header in batch.headers[batch.headers["sequence"] >= sequence]:
+            parents[bytes(header["parent_id"])] = int(header["status"])
 
 
 def described(servable: Servable, live: dict[str, Any]) -> dict[str, Any]:
@@ -56,19 +55,20 @@ class Frames:
         return self._writer.sequence
 
     def append(self, batch: Batch, ran: Ran, servable: Servable, arm: Arm) -> bool:
-        """False when there is no room on the disk. `ran` has outputs."""
+        """False when there is no room on the disk."""
         header = batch.headers[ran.item.row]
         live = batch.schemas[int(header["schema"])]
         now_ns, epoch = time.time_ns(), int(header["epoch"])
         arrived_ns = int(header["arrived_unix_ns"])
         waited_ns = max(0, now_ns - arrived_ns - ran.run_ns)
         self._know_route(batch, epoch)
+        status = FAILED if ran.outputs is None else ANSWERED
         return self._writer.append(
             Record(
-                self._writer.next_id(now_ns), ANSWERED, arrived_ns, schema=self._schema(servable, live), epoch=epoch,
+                self._writer.next_id(now_ns), status, arrived_ns, schema=self._schema(servable, live), epoch=epoch,
                 version=arm.version, role=Role.SHADOW, rule=RULE_CODES["shadow"], bucket=int(header["bucket"]),
                 weight_bp=arm.weight_bp, key_hash=int(header["key_hash"]), rows=int(header["rows"]), queue_ns=waited_ns,
-                run_ns=ran.run_ns, total_ns=waited_ns + ran.run_ns, request_id=batch.text(ran.item.row)[0].encode(),
+                run_ns=ran.run_ns, total_ns=ran.run_ns, request_id=batch.text(ran.item.row)[0].encode(),
                 tensors=_tensors(ran, servable), parent_id=bytes(header["prediction_id"]),
             )
         )  # fmt: skip
@@ -93,7 +93,8 @@ class Frames:
 
 def _tensors(ran: Ran, servable: Servable) -> list[TensorRecord]:
     outputs = ran.outputs
-    assert outputs is not None
+    if outputs is None:
+        return []
     own = [
         TensorRecord(OUTPUT, index, spec.datatype, output.shape, raw_of(output))
         for index, (spec, output) in enumerate(zip(servable.outputs, outputs, strict=True))

@@ -1,4 +1,8 @@
-"""Model runs of a shadow: calls put together into batches, and taken apart again."""
+"""Model runs of a shadow: calls put together into batches, and taken apart again.
+
+One call in ALONE_EVERY runs alone, in the shape it came in, and only those are timed: a time per row of a large batch
+says little about what the version would take as a live arm (docs/decisions/0005-shadow-run-time.md).
+"""
 
 import logging
 import time
@@ -15,6 +19,8 @@ from gateway.tensors import array_of
 from gnomon.errors import InvalidInput
 
 log = logging.getLogger(__name__)
+
+ALONE_EVERY = 16
 
 Feeds = dict[str, NDArray[Any]]
 
@@ -34,7 +40,7 @@ class Item(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """What a run gave for one call. None outputs: it failed."""
+    """What a run gave for one call. None outputs: it failed. `run_ns` 0: it shared a run, which was not timed."""
 
     item: Item
     outputs: list[NDArray[Any]] | None
@@ -58,8 +64,10 @@ def item_of(batch: Batch, row: int, servable: Servable) -> Item:
 
 
 def run_all(servable: Servable, items: Sequence[Item], batch_rows: int) -> Iterator[Ran]:
-    """Runs every item, in batches of at most `batch_rows` rows where items can be put together."""
-    for chunk in _chunks(servable, items, batch_rows):
+    """Runs every item: one in ALONE_EVERY alone, the others in batches of at most `batch_rows` rows where they fit."""
+    alone = [[item] for item in items[::ALONE_EVERY]]
+    others = [item for index, item in enumerate(items) if index % ALONE_EVERY]
+    for chunk in (*alone, *_chunks(servable, others, batch_rows)):
         ran = _run_chunk(servable, chunk)
         if ran is None and len(chunk) > 1:
             for item in chunk:  # one of them is bad: the others shall not suffer
@@ -109,18 +117,17 @@ def _run_chunk(servable: Servable, chunk: list[Item]) -> list[Ran] | None:
     except Exception as error:  # the runtime's exceptions share no base of their own
         log.warning("shadow run of %d calls: %s", len(chunk), error)
         return None
-    return _taken_apart(chunk, outputs, time.thread_time_ns() - began)
+    taken_ns = time.thread_time_ns() - began
+    return [Ran(chunk[0], outputs, taken_ns)] if len(chunk) == 1 else _taken_apart(chunk, outputs)
 
 
-def _taken_apart(chunk: list[Item], outputs: list[NDArray[Any]], run_ns: int) -> list[Ran] | None:
-    if len(chunk) == 1:
-        return [Ran(chunk[0], outputs, run_ns)]
+def _taken_apart(chunk: list[Item], outputs: list[NDArray[Any]]) -> list[Ran] | None:
     total = sum(item.rows for item in chunk)
     if any(output.shape[:1] != (total,) for output in outputs):
         return None
     ran, at = [], 0
     for item in chunk:
         own = [output[at : at + item.rows] for output in outputs]
-        ran.append(Ran(item, own, run_ns * item.rows // total))
+        ran.append(Ran(item, own, 0))
         at += item.rows
     return ran

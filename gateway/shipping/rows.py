@@ -51,7 +51,7 @@ def _who(group: Group, journal: str) -> dict[str, pa.Array]:
 def _why(group: Group) -> dict[str, pa.Array]:
     headers = group.headers
     return {
-        "model": _same(group, group.model),
+        "model": _same(group, group.model).dictionary_encode(),  # as readers of the folder take its name for it
         "version": pa.array(headers["version"].astype(np.int64)),
         "role": text.names(headers["role"], ROLE_NAMES),
         "epoch": pa.array(headers["epoch"].astype(np.int64)),

@@ -12,7 +12,7 @@ from gnomon.registry.v1 import registry_pb2
 ADMIN_SERVICE = "gnomon.gateway.v1.Gateway"
 
 
-class Health(health.aio.HealthServicer):
+class Health(health.aio.HealthServicer):  # type: ignore[misc]  # grpcio-health-checking has no types
     """grpc.health.v1, for the server as a whole and for each of its services."""
 
     async def set_serving(self, serving: bool) -> None:
@@ -48,4 +48,3 @@ def add_reflection(to: grpc.aio.Server) -> None:
     pool.AddSerializedFile(oip.FILE.SerializeToString())
     names = (oip.SERVICE, ADMIN_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, to, pool=pool)
-

@@ -24,7 +24,8 @@ def _show(versions: list[Version], as_json: bool) -> None:
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in sorted(item.lineage.metrics.items()))
         shown.add_row(
             f"{item.model} {item.version}", item.stage.name.lower(), item.approval.approver if item.approval else "-",
-            item.artifact_sha256[:12], f"{item.artifact_bytes / 1e6:.2f}", item.lineage.data_sha256[:12] or "-", metrics,
+            item.artifact_sha256[:12], f"{item.artifact_bytes / 1e6:.2f}", item.lineage.data_sha256[:12] or "-",
+            metrics,
         )  # fmt: skip
     console.print(shown)
 

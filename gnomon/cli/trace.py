@@ -21,8 +21,10 @@ SHOWN_VALUES = 64
 def values(tensor: Any) -> list[Any]:
     """A traced tensor's elements, flat."""
     if tensor.datatype in WIDTHS:
-        return np.frombuffer(tensor.raw, WIDTHS[tensor.datatype]).tolist()
-    found, at = [], 0
+        numbers: list[Any] = np.frombuffer(tensor.raw, WIDTHS[tensor.datatype]).tolist()
+        return numbers
+    found: list[Any] = []
+    at = 0
     while at < len(tensor.raw):
         (size,) = struct.unpack_from("<I", tensor.raw, at)
         found.append(tensor.raw[at + 4 : at + 4 + size].decode("utf-8", "replace"))

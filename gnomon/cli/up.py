@@ -22,8 +22,8 @@ def up(
 ) -> None:
     """Start a registry and a gateway on this host and serve until SIGTERM (or Ctrl-C)."""
     stopping = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopping.set())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
     try:
         pair = Embedded(folder, grpc_port=grpc_port, registry_port=registry_port, http_port=http_port, workers=workers)
     except StartFailed as error:

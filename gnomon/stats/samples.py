@@ -1,7 +1,7 @@
 """Too few samples to say anything: raised instead of returning a number that looks like an answer."""
 
 
-class NotEnoughSamples(ValueError):  # noqa: N818
+class NotEnoughSamples(ValueError):
     """A statistic was asked of fewer samples than it is valid for.
 
     Attributes:

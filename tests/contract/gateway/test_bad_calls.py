@@ -121,13 +121,14 @@ def test_a_message_of_100_mb_is_refused_and_the_server_goes_on(stub: Any, model:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(garbage=st.binary(max_size=300))
 def test_garbage_bytes_never_break_the_server(channel: grpc.Channel, garbage: bytes) -> None:
+    codes = set()
     for method in ("ModelInfer", "ModelMetadata", "ModelReady"):
         call = channel.unary_unary(f"/{oip.SERVICE}/{method}")
         try:
             call(garbage, timeout=10)
         except grpc.RpcError as failure:
-            code = failure.code()  # type: ignore[attr-defined]
-            assert code in (INVALID, NOT_FOUND), (method, code)
+            codes.add(failure.code())  # type: ignore[attr-defined]
+    assert codes <= {INVALID, NOT_FOUND}
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -136,10 +137,8 @@ def test_a_damaged_request_is_answered_or_refused_never_internal(channel: grpc.C
     raw = bytearray(good(model).SerializeToString())
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    try:
-        channel.unary_unary(f"/{oip.SERVICE}/ModelInfer")(bytes(raw), timeout=10)
-    except grpc.RpcError as failure:
-        assert failure.code() in (INVALID, NOT_FOUND), failure  # type: ignore[attr-defined]
+    call = channel.unary_unary(f"/{oip.SERVICE}/ModelInfer").future(bytes(raw), timeout=10)
+    assert call.code() in (grpc.StatusCode.OK, INVALID, NOT_FOUND), call.details()
 
 
 def test_a_model_that_fails_at_run_time_is_internal_without_its_traceback(

@@ -96,7 +96,7 @@ def test_a_call_that_reached_no_model_is_counted_without_one(house):
     observer = read_all(house.observer())
     assert not observer.arms.arms
     values = page_of(house)
-    assert values["gnomon_calls_total", ("model", ""), ("role", ""), ("status", "rejected"), ("version", "0")] == 1
+    assert values["gnomon_calls_total", ("arm", ""), ("model", ""), ("status", "rejected"), ("version", "0")] == 1
 
 
 def page_of(house):
@@ -108,7 +108,7 @@ def test_the_page_has_calls_and_a_cumulative_histogram(house):
     for total_us in (100, 600, 2_000_000, 60_000_000):
         house.call(total_ns=total_us * 1_000)
     read_all(house.observer())
-    values, labels = page_of(house), (("model", "flights"), ("role", "stable"), ("version", "1"))
+    values, labels = page_of(house), (("arm", "stable"), ("model", "flights"), ("version", "1"))
     buckets = {
         dict(key[1:])["le"]: value for key, value in values.items() if key[0] == "gnomon_call_latency_seconds_bucket"
     }
@@ -156,19 +156,20 @@ def test_pairs_are_compared_row_by_row(house):
     number = writer.schema(described | {"live_score": {"output": 0, "column": -1}})
     shadow_frame(writer, [0.40, 0.60], [0.55, 0.45], number=number, rows=2)
     shadow_frame(writer, [0.10], [0.15], number=number, rows=1)
-    shadow_frame(writer, [0.10], [np.nan], number=number, rows=1)
+    shadow_frame(writer, [0.10], [np.nan], number=number, rows=1, run_ns=0)
     writer.close()
     observer = read_all(house.observer())
     pair = observer.pairs.pairs[PairKey("flights", 1, 2, 1)]
     assert (pair.pairs, pair.disagreements, pair.flips_up, pair.flips_down) == (4, 3, 1, 1)
     assert pair.delta.count == 3
     assert pair.delta.counts[bucket_of([0.05e6])[0]] == 1
-    assert pair.run.counts[bucket_of([4.0])[0]] == 2
-    assert pair.run.counts[bucket_of([8.0])[0]] == 2
+    assert pair.run.counts[bucket_of([8.0])[0]] == pair.run.count == 2  # calls that ran alone
     live, shadow = np.float32([0.4, 0.6, 0.1]).astype(float), np.float32([0.55, 0.45, 0.15]).astype(float)
     expected = [live.sum(), shadow.sum(), (live**2).sum(), (shadow**2).sum(), (live * shadow).sum()]
     assert pair.sums == pytest.approx(expected)
     assert observer.pairs.totals["flights", 2, 1] == [4, 3]
+    arm = observer.arms.arms[ArmKey("flights", 1, 2, Role.SHADOW)]
+    assert (arm.answered, arm.failed) == (2, 1)
 
 
 def test_an_observer_killed_at_any_point_counts_everything_once(tmp_path):

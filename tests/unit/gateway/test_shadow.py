@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gateway import shadow as shadowing
-from gateway.journal.format import LIVE_OUTPUT, OUTPUT, REJECTED
+from gateway.journal.format import ANSWERED, FAILED, LIVE_OUTPUT, OUTPUT, REJECTED
 from gateway.journal.walk import JournalReader
 from gateway.shadow import Shadow
 from gateway.shadowing import choice
@@ -42,12 +42,13 @@ class House:
         return given.prediction_id
 
     def frames(self) -> list[tuple[Any, Any, dict[int, np.ndarray]]]:
-        """(header, schema, outputs by direction) of every shadow frame."""
+        """(header, schema, outputs by direction) of every frame of a run that went well."""
         reader, found = JournalReader(self.config.layout.shadow_journal), []
         while (batch := reader.read()) is not None:
             for row, header in enumerate(batch.headers):
                 outputs = {tensor.direction: tensor.array().copy() for tensor in batch.tensors(row)}
-                found.append((header, batch.schemas[int(header["schema"])], outputs))
+                if header["status"] == ANSWERED:
+                    found.append((header, batch.schemas[int(header["schema"])], outputs))
         return found
 
 
@@ -152,9 +153,16 @@ def test_one_bad_call_in_a_batch_fails_alone(tmp_path):
     """Rows of 3 numbers run; a call of 4 columns is of another layout; one of 0 dimensions cannot be put together."""
     house = House(tmp_path)
     house.call()
-    house.call(x=np.ones((2, 4), np.float32))
+    bad = house.call(x=np.ones((2, 4), np.float32))
     house.call()
+    dying = Shadow(house.config)
+    dying.checkpoint.save = lambda positions, state: None  # killed before it could
+    assert dying.step()
     assert drained(house) == ended(3, run=2, failed=1)
+    batch = JournalReader(house.config.layout.shadow_journal).read()
+    assert batch is not None
+    failed = batch.headers[batch.headers["status"] == FAILED]
+    assert [bytes(parent) for parent in failed["parent_id"]] == [bad]
     house.writer.close()
 
 
@@ -242,3 +250,10 @@ def test_the_books_balance_and_nothing_runs_twice_when_the_runner_is_killed(tmp_
     assert len(frames) == len(set(frames)) == books["run"]
     assert set(frames) <= parents
     house.writer.close()
+
+
+def test_one_call_in_sixteen_is_timed_alone(house):
+    for _ in range(40):
+        house.call()
+    assert drained(house) == ended(40, run=40)
+    assert sum(int(header["run_ns"]) > 0 for header, _, _ in house.frames()) == 3

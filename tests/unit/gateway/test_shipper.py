@@ -145,6 +145,23 @@ def test_a_shadow_frame_carries_both_answers(tmp_path):
     assert (row["role"], row["rule"]) == ("shadow", "shadow")
 
 
+def test_a_folder_of_files_is_read_as_one_table(tmp_path):
+    config = config_in(tmp_path)
+    writer = writer_of(config)
+    number = writer.schema(schema())
+    for _ in range(3):
+        assert writer.append(record(writer, number, x=X, score=X))
+        assert writer.append(record(writer, number, status=FAILED))
+        assert writer.append(record(writer, 0))
+    writer.close()
+    drained(config)
+    table = pq.read_table(config.layout.parquet / "predictions")
+    assert sorted(table["model"].to_pylist()) == ["_unknown"] * 3 + ["flights"] * 6
+    one_model = pq.read_table(config.layout.parquet / "predictions" / "model=flights")
+    assert {"date", "hour", "input.x"} <= set(one_model.column_names)
+    assert one_model["input.x"].null_count == 3
+
+
 def test_only_sealed_segments_are_shipped(tmp_path):
     config = config_in(tmp_path)
     writer = writer_of(config)

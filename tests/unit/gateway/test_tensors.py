@@ -38,7 +38,7 @@ def test_fixed_width_is_a_view_of_the_bytes() -> None:
 
 
 def test_a_wrong_byte_count_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="8 bytes; FP32 of shape .1, 3. needs 12"):
+    with pytest.raises(InvalidInput, match=r"8 bytes; FP32 of shape \[1, 3\] needs 12"):
         array_of("FP32", (1, 3), bytes(8))
     with pytest.raises(InvalidInput, match="1 BYTES elements"):
         array_of("BYTES", (2,), bytes_raw([b"x"]))
