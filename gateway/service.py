@@ -13,6 +13,7 @@ from gateway import codec
 from gateway.books import WorkerBooks
 from gateway.journal.format import ANSWERED, CANCELLED, FAILED, REJECTED, RULE_CODES, SHED, id_text
 from gateway.journal.writer import Record, Writer
+from gateway.sampling import is_offered
 from gateway.servables import Servable, Servables
 from gateway.serving import Serving
 from gnomon import errors, oip
@@ -103,7 +104,8 @@ class InferenceService:
         reply.parameters["arm"].string_param = choice.role.name.lower()
         reply.parameters["epoch"].int64_param = table.route.revision
         written = call.record(prediction_id, ANSWERED, rows=inputs.rows, tensors=inputs.records + records)
-        self.books.journaled(self.journal.append(written), offered=table.route.shadow is not None)
+        offered = is_offered(table.route, choice.version, self.journal.name, self.journal.sequence)
+        self.books.journaled(self.journal.append(written), offered=offered)
         return reply
 
     def _admit(self, context: Any) -> None:

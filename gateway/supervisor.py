@@ -22,7 +22,8 @@ from gateway.children import Child
 from gateway.config import Config
 from gateway.crew import Crew
 from gateway.desired import Desired
-from gateway.journal.format import HOST_BITS
+from gateway.journal.format import HOST_BITS, JournalCorrupt
+from gateway.journal.segments import recover, segments
 from gateway.layout import Layout
 from gateway.ports import reserve_shared
 from gnomon.aio import AsyncRegistryClient
@@ -32,7 +33,7 @@ from gnomon.gateway.v1 import gateway_pb2_grpc
 
 log = logging.getLogger(__name__)
 
-CONSUMERS = ("observer", "shadow", "shipper")
+CONSUMERS = ("shadow", "observer", "shipper")
 REPORT_S = 1.0
 RETENTION_S = 5.0
 CONNECT_TIMEOUT_S = 60.0
@@ -63,6 +64,17 @@ def identity(layout: Layout) -> str:
 def host_of(gateway_id: str) -> int:
     """The bits of the id that go into prediction ids."""
     return int(gateway_id, 16) & ((1 << HOST_BITS) - 1)
+
+
+def seal_orphans(layout: Layout, workers: int) -> None:
+    """Ends the journals of slots that this gateway no longer has, so that what is in them is exported."""
+    kept = {layout.worker_journal(slot) for slot in range(workers)}
+    for folder in set(layout.worker_journals()) - kept:
+        for path in segments(folder)[-2:]:
+            try:
+                recover(path)
+            except (JournalCorrupt, OSError) as error:
+                log.error("journal %s: %s; its readable part is kept", folder.name, error)
 
 
 class Supervisor:
@@ -106,6 +118,7 @@ class Supervisor:
     async def _converge(self) -> None:
         await self.crew.connected(CONNECT_TIMEOUT_S)
         await self.desired.boot()
+        seal_orphans(self.layout, self.config.workers)
         for consumer in self.consumers:
             consumer.start()
         following = asyncio.create_task(self.desired.run())
@@ -156,7 +169,9 @@ class Supervisor:
         self.layout.endpoints.unlink(missing_ok=True)
         drain_s = self.config.drain_timeout_s + 5.0
         await asyncio.gather(*(child.stop(drain_s) for child in self.crew.children))
-        await asyncio.gather(*(child.stop(30.0) for child in self.consumers))
+        shadow, *readers = self.consumers  # the others read what the shadow writes last
+        await shadow.stop(30.0)
+        await asyncio.gather(*(child.stop(30.0) for child in readers))
         await self.admin_server.stop(1.0)
         await self.client.close()
         self.http.stop()

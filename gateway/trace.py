@@ -11,7 +11,7 @@ from gateway.journal.format import HEADER_BYTES, INPUT, OUTPUT, RULE_NAMES, STAT
 from gateway.journal.segments import base_sequence_of, segments
 from gateway.journal.walk import Batch, SegmentReader
 from gateway.layout import SHADOW_JOURNAL, Layout
-from gateway.shipper import PREDICTIONS_DATASET, SHADOW_DATASET
+from gateway.shipping.names import PREDICTIONS_DATASET, SHADOW_DATASET
 from gateway.tensors import raw_of
 from gnomon.domain import Role
 from gnomon.errors import InvalidInput, PredictionNotFound

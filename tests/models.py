@@ -70,3 +70,45 @@ def reshaping() -> bytes:
         [_info("y", TensorProto.FLOAT, [2, 3])],
         [shape],
     )
+
+
+def slow(turns: int = 20_000) -> bytes:
+    """score (N, 3) FP32 = x, after a loop of `turns` additions that takes about a microsecond each."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["going"], ["go_on"]), helper.make_node("Add", ["sum", "sum"], ["sum_out"])],
+        "body",
+        [
+            _info("turn", TensorProto.INT64, []),
+            _info("going", TensorProto.BOOL, []),
+            _info("sum", TensorProto.FLOAT, [1]),
+        ],
+        [_info("go_on", TensorProto.BOOL, []), _info("sum_out", TensorProto.FLOAT, [1])],
+    )
+    zero = helper.make_tensor("zero", TensorProto.FLOAT, [1], [0.0])
+    return _model(
+        [
+            helper.make_node("ReduceMean", ["x"], ["mean"], keepdims=0),
+            helper.make_node("Mul", ["mean", "zero"], ["start"]),
+            helper.make_node("Loop", ["turns", "", "start"], ["end"], body=body),
+            helper.make_node("Add", ["x", "end"], ["score"]),
+        ],
+        [_info("x", TensorProto.FLOAT, [ANY, 3])],
+        [_info("score", TensorProto.FLOAT, [ANY, 3])],
+        [helper.make_tensor("turns", TensorProto.INT64, [], [turns]), zero],
+    )
+
+
+def failing() -> bytes:
+    """score (N, 3) FP32 = x + 1 while the sum of x is below 3; at run time it fails on more: its table has 3 rows."""
+    table = helper.make_tensor("table", TensorProto.FLOAT, [3, 3], [1.0] * 9)
+    return _model(
+        [
+            helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+            helper.make_node("Cast", ["sum"], ["row"], to=TensorProto.INT64),
+            helper.make_node("Gather", ["table", "row"], ["picked"]),
+            helper.make_node("Add", ["x", "picked"], ["score"]),
+        ],
+        [_info("x", TensorProto.FLOAT, [ANY, 3])],
+        [_info("score", TensorProto.FLOAT, [ANY, 3])],
+        [table],
+    )

@@ -113,6 +113,10 @@ class Writer:
         self._opened = time.monotonic()
         self._rotate(wait_s=10.0)
 
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
     def schema(self, description: dict[str, Any]) -> int:
         """A number for a Version's description (model, version, artifact_sha256, inputs, outputs, score)."""
         number = len(self._schemas) + 1

@@ -1,5 +1,6 @@
 """`gnomon up` and the commands beside it: from a file somebody has to an answer, and on through restarts."""
 
+import contextlib
 import json
 import os
 import signal
@@ -204,10 +205,8 @@ def test_consumers_killed_again_and_again_lose_and_double_nothing(start: Start) 
         with Caller(up.gateway, "thing") as caller:
             for round_ in range(6):
                 until(lambda wanted=60 * (round_ + 1): len(caller.answered) > wanted)
-                for name in ("gateway observer", "gateway shadow", "gateway shipper"):
-                    subprocess.run(
-                        ["pkill", "-9", "-f", f"{name} --config {up.folder}"], check=False, stdout=subprocess.DEVNULL
-                    )
+                for role in ("observer", "shadow", "shipper"):
+                    kill_child(up.folder, role)
         assert not caller.errors
         answered = len(caller.answered)
 
@@ -221,6 +220,15 @@ def test_consumers_killed_again_and_again_lose_and_double_nothing(start: Start) 
         until(settled)
     assert up.stop() == 0
     assert parquet_rows(up.folder) == answered
+
+
+def kill_child(folder: Path, role: str) -> None:
+    """SIGKILL to the consumer of that role of the gateway in `folder`, where it runs just now."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            words = (entry / "cmdline").read_bytes().decode().split("\0")
+            if role in words and any(word.startswith(str(folder)) for word in words):
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def parquet_rows(folder: Path) -> int:
@@ -273,3 +281,22 @@ def test_the_gateway_serves_on_without_the_registry_and_boots_without_it(tmp_pat
     finally:
         alone.send_signal(signal.SIGTERM)
         assert alone.wait(30) == 0
+
+
+def test_no_process_writes_to_the_home_of_its_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime keeps an event database there unless told not to before it is imported."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(home))
+    up = Up(tmp_path / "data")
+    try:
+        push(up, "thing", models.scaled(2.0))
+        serve(up, "thing", 1)
+        identity, _ = infer(up, "thing")
+        up.cli("trace", identity, "--rescore")
+    finally:
+        up.stop()
+        assert up.process.stdout is not None
+        up.process.stdout.close()
+    assert list(home.rglob("*")) == []

@@ -1,0 +1,146 @@
+"""Rollouts over real traffic: good versions get in, bad ones go back by themselves, and each says why."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from gnomon.cli.embedded import Embedded
+from gnomon.client import GatewayClient, RegistryClient
+from gnomon.domain import Arm, Role, RolloutState, Route, Stage
+from gnomon.rollout import Policy, Rollout, Step
+from tests import models
+from tests.calling import Caller
+from tests.waiting import serves, until
+
+
+class House:
+    """A running pair and its clients."""
+
+    def __init__(self, pair: Embedded) -> None:
+        self.pair = pair
+        self.registry = RegistryClient(pair.registry)
+        self.gateway = GatewayClient(pair.gateway)
+
+    def model(self, name: str, *artifacts: bytes) -> None:
+        """Version 1 in production, the others approved."""
+        for number, artifact in enumerate(artifacts, 1):
+            self.registry.register_version(name, artifact_sha256=self.registry.put_artifact(artifact))
+            self.registry.approve_version(name, number, approver="reviewer")
+        self.registry.set_stage(name, 1, Stage.PRODUCTION, actor="test")
+        until(lambda: serves(self.gateway, name, 1))
+
+    def roll_out(self, name: str, policy: Policy) -> tuple[Rollout, Caller]:
+        """Version 2 under traffic, until the registry has decided."""
+        self.registry.start_rollout(name, 2, policy, actor="test")
+        with Caller(self.pair.gateway, name) as caller:
+            ended = until(lambda: self.ended(name), timeout_s=90.0)
+        return ended, caller
+
+    def ended(self, name: str) -> Rollout | None:
+        rollout = self.registry.get_rollout(name)
+        return None if rollout.state is RolloutState.RUNNING else rollout
+
+    def arms(self, name: str) -> list[tuple[int, Role, int]]:
+        return [(arm.version, arm.role, arm.weight_bp) for arm in self.registry.get_route(name).arms]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder: Path = tmp_path_factory.mktemp("rollouts")
+    with Embedded(folder) as pair:
+        made = House(pair)
+        yield made
+        made.registry.close()
+        made.gateway.close()
+
+
+SHADOW = Step(role=Role.SHADOW, weight_bp=10_000, min_calls=100, timeout_s=60.0)
+
+
+def canary(weight_bp: int, min_calls: int) -> Step:
+    return Step(role=Role.CANARY, weight_bp=weight_bp, min_calls=min_calls, timeout_s=60.0)
+
+
+def test_a_version_like_the_old_one_gets_in_and_the_old_one_stays_warm(house: House) -> None:
+    house.model("good", models.scaled(0.5), models.scaled(0.501))
+    policy = Policy(
+        steps=(SHADOW, canary(1_000, 20), canary(10_000, 100)),
+        p99_budget_us=500_000, max_latency_ratio=5.0, max_error_share=0.05,
+        disagreement_tolerance=0.1, max_disagreement_share=0.1, max_run_ratio=50.0,
+    )  # fmt: skip
+    ended, caller = house.roll_out("good", policy)
+    assert ended.state is RolloutState.PROMOTED, ended.reason
+    assert [decision.action for decision in ended.decisions] == ["started", "advanced", "advanced", "promoted"]
+    assert not caller.errors
+    assert house.arms("good") == [(2, Role.STABLE, 10_000)]
+    assert house.registry.get_route("good").warm == (1,)
+    assert [version.stage for version in house.registry.list_versions("good")] == [Stage.ARCHIVED, Stage.PRODUCTION]
+    assert 2 in caller.versions
+
+
+def test_a_version_that_disagrees_never_answers_a_call(house: House) -> None:
+    house.model("disagreeing", models.scaled(0.5), models.scaled(0.9))
+    policy = Policy(steps=(SHADOW, canary(1_000, 20)), disagreement_tolerance=0.1, max_disagreement_share=0.1)
+    ended, caller = house.roll_out("disagreeing", policy)
+    assert (ended.state, ended.gate) == (RolloutState.STOPPED, "disagreement")
+    assert "pairs" in ended.reason
+    assert set(caller.versions) == {1}
+    assert house.arms("disagreeing") == [(1, Role.STABLE, 10_000)]
+
+
+def test_a_slow_canary_goes_back_by_its_p99(house: House) -> None:
+    house.model("slow", models.scaled(1.0), models.slow())
+    policy = Policy(
+        steps=(canary(1_000, 50), canary(10_000, 50)), alpha=0.01, p99_budget_us=400_000, max_latency_ratio=2.0
+    )
+    with Caller(house.pair.gateway, "slow") as before:
+        until(lambda: len(before.answered) > 300)
+    ended, caller = house.roll_out("slow", policy)
+    assert (ended.state, ended.gate) == (RolloutState.STOPPED, "p99_vs_stable")
+    assert not caller.errors
+    assert house.arms("slow") == [(1, Role.STABLE, 10_000)]
+    until(lambda: serves(house.gateway, "slow", 1))
+
+
+def test_a_canary_over_its_budget_goes_back(house: House) -> None:
+    house.model("over", models.scaled(1.0), models.slow(turns=60_000))
+    policy = Policy(steps=(canary(2_000, 50), canary(10_000, 50)), p99_budget_us=20_000)
+    ended, _ = house.roll_out("over", policy)
+    assert (ended.state, ended.gate) == (RolloutState.STOPPED, "p99_budget")
+    assert "20000 us" in ended.reason
+
+
+def test_a_canary_that_fails_goes_back(house: House) -> None:
+    house.model("failing", models.scaled(1.0), models.failing())
+    policy = Policy(steps=(canary(2_000, 30), canary(10_000, 50)), max_error_share=0.01)
+    ended, caller = house.roll_out("failing", policy)
+    assert (ended.state, ended.gate) == (RolloutState.STOPPED, "errors")
+    assert set(caller.errors) == {grpc.StatusCode.INTERNAL}
+
+
+def test_a_version_that_cannot_be_loaded_stops_the_rollout(house: House) -> None:
+    house.model("broken", models.scaled(1.0), b"not a model")
+    ended, caller = house.roll_out("broken", Policy(steps=(canary(1_000, 10),), max_error_share=0.01))
+    assert (ended.state, ended.gate) == (RolloutState.STOPPED, "load")
+    assert not caller.errors
+
+
+def test_silence_is_never_a_pass(house: House) -> None:
+    house.model("silent", models.scaled(1.0), models.scaled(1.0))
+    step = Step(role=Role.CANARY, weight_bp=1_000, min_calls=10, timeout_s=1.5)
+    house.registry.start_rollout("silent", 2, Policy(steps=(step,), max_error_share=0.01), actor="test")
+    ended = until(lambda: house.ended("silent"))
+    assert (ended.state, ended.gate) == (RolloutState.STOPPED, "timeout")
+
+
+def test_an_operator_can_stop_one_at_any_time(house: House) -> None:
+    house.model("aborted", models.scaled(1.0), models.scaled(1.0))
+    policy = Policy(steps=(canary(5_000, 1_000_000),), max_error_share=0.01)
+    house.registry.start_rollout("aborted", 2, policy, actor="test")
+    house.registry.abort_rollout("aborted", reason="changed our mind", actor="somebody")
+    assert house.ended("aborted") is not None
+    assert house.arms("aborted") == [(1, Role.STABLE, 10_000)]
+    route = Route(model="aborted", arms=(Arm(version=2, role=Role.STABLE),), actor="test")
+    assert house.registry.set_route(route).stable.version == 2
