@@ -5,6 +5,7 @@ is not.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -145,7 +146,7 @@ def output_records(
     ]
 
 
-def response(request: Any, servable: Servable, records: list[TensorRecord], wanted: list[int], *, raw: bool) -> Any:
+def response(request: Any, servable: Servable, records: list[TensorRecord], wanted: Sequence[int], *, raw: bool) -> Any:
     """The reply, in the form the request came in: raw, or typed where the datatype has typed contents."""
     reply = ModelInferResponse(
         model_name=servable.version.model, model_version=str(servable.version.version), id=request.id

@@ -35,6 +35,7 @@ class Config:
     max_message_bytes: int = _setting(16 << 20, "largest request or reply")
     max_in_flight: int = _setting(1024, "calls a worker takes at a time; one more is shed")
     inline_run_us: int = _setting(1_000, "model runs longer than this leave the event loop for a thread")
+    batch_run_us: int = _setting(500, "calls read together are merged while their run is expected to take no longer")
     drain_timeout_s: float = _setting(10.0, "how long calls in flight may take to end after SIGTERM")
     segment_bytes: int = _setting(64 << 20, "size of a journal segment")
     segment_max_age_s: float = _setting(10.0, "a segment with rows is ended after this, so that they are exported")

@@ -7,10 +7,9 @@ import os
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before the import: it otherwise keeps an event database
 
-import contextlib
 import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 import onnxruntime
 from google.protobuf.message import DecodeError
 
+from gateway.cost import RunCost
 from gateway.journal.format import NUMPY_OF
 from gateway.tensors import array_of
 from gnomon.domain import Version
@@ -33,6 +33,7 @@ DATATYPE_OF = {
 }  # fmt: skip
 FLOATS = ("FP16", "FP32", "FP64")
 WARM_UP_CALLS = 16
+MERGE_TRIALS = (2, 3, 4, 5, 8, 13, 16, 32, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ class Servable:
         self.schema = 0  # its number in this worker's journal
         self.borrowed = 0
         self.run_us = 0.0  # median of the warm-up
+        self.cost = RunCost()
+        self.merges = False  # whether calls may run together: known after the warm-up
 
     @property
     def takes_any_rows(self) -> bool:
@@ -120,6 +123,24 @@ class Servable:
                 ) from error
             taken.append(time.perf_counter() - began)
         self.run_us = statistics.median(taken) * 1e6
+        self.cost = RunCost(self.run_us)
+        self.merges = self.takes_any_rows and self._same_together(calls)
+
+    def _same_together(self, calls: Sequence[Mapping[str, np.ndarray[Any, Any]]]) -> bool:
+        """Whether rows run together give the bytes that they give alone, tried on the warm-up rows.
+
+        A matrix product may add up in another order for another number of rows. Such a version is never merged: a
+        prediction must be the same whoever else called at that moment, and when it is scored again.
+        """
+        alone = [self.run(call) for call in calls]
+        for count in MERGE_TRIALS:
+            chosen = [index % len(calls) for index in range(count)]
+            feeds = {name: np.concatenate([calls[index][name] for index in chosen]) for name in calls[0]}
+            together = self.run(feeds)
+            for number in range(len(self.outputs)):
+                if not _same_bytes(np.concatenate([alone[index][number] for index in chosen]), together[number]):
+                    return False
+        return True
 
     def _score_index(self) -> int | None:
         wanted = self.version.score.output
@@ -131,6 +152,12 @@ class Servable:
         return floats[-1] if floats else None
 
 
+def _same_bytes(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+    if one.dtype == object:
+        return bool(one.tolist() == other.tolist())
+    return one.tobytes() == other.tobytes()
+
+
 def score_column(output: np.ndarray[Any, Any], column: int) -> np.ndarray[Any, Any]:
     """(n,) float32 from (n,) or (n, k). Raises: IndexError for a column that is not there."""
     flat = output.reshape(len(output), -1) if output.ndim > 1 else output[:, None]
@@ -138,14 +165,21 @@ def score_column(output: np.ndarray[Any, Any], column: int) -> np.ndarray[Any, A
 
 
 def invented_calls(servable: Servable) -> list[dict[str, np.ndarray[Any, Any]]]:
-    """Rows of zeros (empty strings): the warm-up of a version that came without real rows."""
-    row = {
-        spec.name: np.full([1 if size < 0 else size for size in spec.shape], b"", object).astype(str).astype(object)
-        if spec.datatype == "BYTES"
-        else np.zeros([1 if size < 0 else size for size in spec.shape], NUMPY_OF[spec.datatype])
-        for spec in servable.inputs
-    }
-    return [row] * WARM_UP_CALLS
+    """Rows for the warm-up of a version that came without real ones: floats drawn at random, everything else zero.
+
+    Not all zero: sums of zeros are the same in any order, and would hide that merging changes bits.
+    """
+    random = np.random.default_rng(0)
+    return [{spec.name: _invented(spec, random) for spec in servable.inputs} for _ in range(WARM_UP_CALLS)]
+
+
+def _invented(spec: TensorSpec, random: np.random.Generator) -> np.ndarray[Any, Any]:
+    shape = [1 if size < 0 else size for size in spec.shape]
+    if spec.datatype == "BYTES":
+        return np.full(shape, "", object)
+    if spec.datatype in FLOATS:
+        return random.standard_normal(shape).astype(NUMPY_OF[spec.datatype])
+    return np.zeros(shape, NUMPY_OF[spec.datatype])
 
 
 def recorded_calls(path: Path, servable: Servable) -> list[dict[str, np.ndarray[Any, Any]]]:
@@ -205,15 +239,13 @@ class Servables:
             loaded = [number for name, number in self.keys() if name == model]
             raise VersionNotFound(f"{model} version {version} is not loaded here; loaded are {loaded}") from None
 
-    @contextlib.contextmanager
-    def borrow(self, model: str, version: int) -> Iterator[Servable]:
-        """The servable, kept from being unloaded meanwhile. Raises: VersionNotFound."""
-        servable = self.get(model, version)
+    def lend(self, servable: Servable) -> Servable:
+        """Keeps a servable from being unloaded until it is given back."""
         servable.borrowed += 1
-        try:
-            yield servable
-        finally:
-            servable.borrowed -= 1
+        return servable
+
+    def give_back(self, servable: Servable) -> None:
+        servable.borrowed -= 1
 
     def retire(self, keep: set[tuple[str, int]]) -> list[tuple[str, int]]:
         """Drops what is neither kept nor borrowed; what was dropped. What is still borrowed goes at a later call."""

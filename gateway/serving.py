@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from gateway.router import Choice, Table
-from gnomon.domain import DesiredState
+from gnomon.domain import DesiredState, Route
 from gnomon.errors import ModelNotFound, NotReady, VersionNotFound
 
 
@@ -31,7 +31,7 @@ class Serving:
             raise ModelNotFound(f"model {model!r} is not served here; served are {sorted(self.tables)}")
         return table
 
-    def choose(self, model: str, version: int, key: bytes, unkeyed: Counter[str]) -> tuple[Table, Choice]:
+    def choose(self, model: str, version: int, key: bytes, unkeyed: Counter[str]) -> tuple[Route, Choice]:
         """The arm for one call: the version it names, else by its key, else by its place among calls without one.
 
         Raises: NotReady, ModelNotFound, VersionNotFound.
@@ -40,8 +40,8 @@ class Serving:
         if version:
             if version not in table.route.loaded:
                 raise VersionNotFound(f"{model} version {version} is not served; served are {list(table.route.loaded)}")
-            return table, table.pinned(version)
+            return table.route, table.pinned(version)
         if key:
-            return table, table.by_key(key)
+            return table.route, table.by_key(key)
         unkeyed[model] += 1
-        return table, table.by_sequence(unkeyed[model])
+        return table.route, table.by_sequence(unkeyed[model])

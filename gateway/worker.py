@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from gateway import servables as loading
 from gateway.admin_proxy import AdminProxy
+from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
 from gateway.config import Config
 from gateway.control import Line, state_of
@@ -73,8 +74,8 @@ class Worker:
             journal=self.journal,
             servables=self.servables,
             books=WorkerBooks(Page.open(layout.page(f"w{slot:02d}"))),
+            batcher=Batcher(inline_run_us=config.inline_run_us, batch_run_us=config.batch_run_us),
             max_in_flight=config.max_in_flight,
-            inline_run_us=config.inline_run_us,
         )
         self.server = grpcio.server(config.max_message_bytes)
         self.health = grpcio.add_health(self.server)
@@ -99,7 +100,7 @@ class Worker:
         self.service.draining = True
         await self.health.set_serving(False)
         await self.server.stop(self.config.drain_timeout_s)
-        self.service.stop()
+        self.service.batcher.stop()
         self.journal.close()
         self.line.close()
         log.info("worker %d: drained, journal sealed at %d", self.slot, self.journal.sequence)

@@ -60,7 +60,8 @@ def _reader(kind: Any) -> Any:
 def add_GRPCInferenceServiceServicer_to_server(servicer: Any, server: Any) -> None:
     """What grpcio would have generated: one unary handler a method of the service.
 
-    Two differences: `ModelInfer` is handed bytes, for a codec of its own; other methods an `Unreadable` for garbage.
+    Two differences: `ModelInfer` takes and gives bytes, for a codec of its own; other methods get an `Unreadable` for
+    garbage.
     """
     handlers = {
         method.name: grpc.unary_unary_rpc_method_handler(
@@ -68,7 +69,9 @@ def add_GRPCInferenceServiceServicer_to_server(servicer: Any, server: Any) -> No
             request_deserializer=None
             if method.name == "ModelInfer"
             else _reader(message_factory.GetMessageClass(method.input_type)),
-            response_serializer=message_factory.GetMessageClass(method.output_type).SerializeToString,
+            response_serializer=None
+            if method.name == "ModelInfer"
+            else message_factory.GetMessageClass(method.output_type).SerializeToString,
         )
         for method in _service.methods
     }

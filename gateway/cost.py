@@ -1,0 +1,43 @@
+"""What a run of a version takes, by its number of rows: learned from every run, asked before the next."""
+
+from itertools import pairwise
+
+BUCKETS = 20  # 1, 2, 3–4, 5–8, … rows
+WEIGHT = 0.1  # of a new run in the average of its bucket
+
+
+def bucket_of(rows: int) -> int:
+    """Sizes between two powers of two share a bucket."""
+    return min(max(rows - 1, 0).bit_length(), BUCKETS - 1)
+
+
+class RunCost:
+    """Microseconds a run, per bucket of rows. Written by: the worker's event loop.
+
+    A size never seen is taken from the nearest smaller one as if time grew with the rows, from a larger one as it is:
+    both err on the slow side. Known weakness: an average follows a machine that slows down over some ten runs.
+    """
+
+    def __init__(self, single_us: float = 0.0) -> None:
+        self._known: dict[int, float] = {0: single_us} if single_us else {}
+
+    def update(self, rows: int, taken_us: float) -> None:
+        bucket = bucket_of(rows)
+        before = self._known.get(bucket)
+        self._known[bucket] = taken_us if before is None else before + WEIGHT * (taken_us - before)
+
+    def expected_us(self, rows: int) -> float:
+        """0 before anything is known."""
+        bucket = bucket_of(rows)
+        if bucket in self._known:
+            return self._known[bucket]
+        smaller = [known for known in self._known if known < bucket]
+        if smaller:
+            return self._known[max(smaller)] * 2.0 ** (bucket - max(smaller))
+        return self._known[min(self._known)] if self._known else 0.0
+
+    def rows_within(self, bound_us: float) -> int:
+        """The most rows whose run is expected to stay within `bound_us`; at least 1."""
+        fitting = [bucket for bucket in range(BUCKETS) if self.expected_us(1 << bucket) <= bound_us]
+        together = [bucket for bucket, after in pairwise([*fitting, -1]) if after != bucket + 1]
+        return 1 << together[0] if fitting and fitting[0] == 0 else 1

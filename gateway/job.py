@@ -1,0 +1,141 @@
+"""One call on its way through a worker: what is known of it so far, and how it ends, exactly once."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import grpc
+from numpy.typing import NDArray
+
+from gateway.codec import Inputs
+from gateway.journal.format import CANCELLED, FAILED, REJECTED, RULE_CODES, SHED
+from gateway.journal.writer import Record, TensorRecord
+from gateway.router import Choice
+from gateway.servables import Servable
+from gnomon import errors
+from gnomon.domain import Route
+
+REASON_BYTES = 300
+NO_ARM = (0,) * 8  # fields of a record from `schema` to `key_hash`, of a call that reached no arm
+
+
+class Call(Protocol):
+    """A unary call as a transport hands it over. Nothing here waits."""
+
+    cancelled: bool  # the caller has left
+
+    def metadata(self, name: str) -> bytes | None:
+        """The first value of that name."""
+
+    def time_remaining(self) -> float | None:
+        """Seconds until the caller's deadline, None where there is none."""
+
+    def reply(self, message: bytes) -> None: ...
+
+    def fail(self, code: grpc.StatusCode, details: str, trailing: Sequence[tuple[str, str]] = ()) -> None: ...
+
+
+class Ends(Protocol):
+    """What becomes of a job: the service."""
+
+    def answer(self, job: "Job", outputs: list[NDArray[Any]]) -> None: ...
+
+    def refuse(self, job: "Job", error: BaseException) -> None: ...
+
+
+def outcome_of(error: BaseException) -> int:
+    """How the journal names a call that was not answered."""
+    if isinstance(error, asyncio.CancelledError):
+        return CANCELLED
+    if isinstance(error, errors.Unavailable | errors.DeadlineExceeded):
+        return SHED
+    return REJECTED if isinstance(error, errors.GnomonError) else FAILED
+
+
+class Taken(NamedTuple):
+    """What a call asks for, once it is known to be in order."""
+
+    request: Any
+    choice: Choice
+    route: Route
+    servable: Servable
+    inputs: Inputs
+    wanted: Sequence[int]
+
+
+class Job:
+    """A call and its times, in nanoseconds of the monotonic clock. Written by: the worker's event loop."""
+
+    __slots__ = (
+        "arm", "arrived_unix_ns", "began_ns", "call", "decoded_ns", "ended_ns", "ends", "request_id", "started_ns",
+        "taken",
+    )  # fmt: skip
+
+    def __init__(self, call: Call, ends: Ends) -> None:
+        self.arrived_unix_ns = time.time_ns()
+        self.began_ns = self.decoded_ns = self.started_ns = self.ended_ns = time.perf_counter_ns()
+        self.call = call
+        self.ends = ends
+        self.request_id = b""
+        self.arm = NO_ARM
+        self.taken: Taken | None = None
+
+    @property
+    def feeds(self) -> dict[str, NDArray[Any]]:
+        assert self.taken is not None
+        return self.taken.inputs.feeds
+
+    @property
+    def rows(self) -> int:
+        assert self.taken is not None
+        return self.taken.inputs.rows
+
+    @property
+    def layout(self) -> object:
+        """Jobs with equal layouts have inputs that differ in their rows only."""
+        return tuple((name, array.dtype.str, array.shape[1:]) for name, array in sorted(self.feeds.items()))
+
+    def choose(self, choice: Choice, route: Route, servable: Servable) -> None:
+        """Remembers which arm it fell to, whatever becomes of it."""
+        self.arm = (
+            servable.schema, route.revision, choice.version, choice.role, RULE_CODES[choice.rule], choice.bucket,
+            choice.weight_bp, choice.key_hash,
+        )  # fmt: skip
+
+    def take(self, taken: Taken) -> None:
+        self.taken = taken
+        self.decoded_ns = self.started_ns = self.ended_ns = time.perf_counter_ns()
+
+    def dropped(self) -> bool:
+        """Whether nobody waits for it any more; it is ended here then."""
+        if self.call.cancelled:
+            self.ends.refuse(self, asyncio.CancelledError("the caller has left"))
+            return True
+        remaining = self.call.time_remaining()
+        if remaining is not None and remaining <= 0:
+            self.ends.refuse(self, errors.DeadlineExceeded("the call's deadline passed before its model ran"))
+            return True
+        return False
+
+    def done(self, outputs: list[NDArray[Any]], started_ns: int, ended_ns: int) -> None:
+        self.started_ns, self.ended_ns = started_ns, ended_ns
+        if self.call.cancelled:
+            self.ends.refuse(self, asyncio.CancelledError("the caller left while the model ran"))
+        else:
+            self.ends.answer(self, outputs)
+
+    def failed(self, error: Exception, started_ns: int, ended_ns: int) -> None:
+        self.started_ns, self.ended_ns = started_ns, ended_ns
+        self.ends.refuse(self, error)
+
+    def record(
+        self, prediction_id: bytes, status: int, reason: bytes = b"", tensors: Sequence[TensorRecord] = ()
+    ) -> Record:
+        """What the journal keeps of it. A time that was not reached counts as none taken."""
+        rows = 0 if self.taken is None else self.taken.inputs.rows
+        return Record(
+            prediction_id, status, self.arrived_unix_ns, *self.arm, rows, self.decoded_ns - self.began_ns,
+            self.started_ns - self.decoded_ns, self.ended_ns - self.started_ns, time.perf_counter_ns() - self.began_ns,
+            self.request_id, reason, tensors,
+        )  # fmt: skip
