@@ -96,7 +96,7 @@ def _run_again(layout: Layout, version: Version, found: pb.PredictionTrace) -> p
     servable = servables.Servable(version, layout.blob(version.artifact_sha256))
     feeds = {tensor.name: array_of(tensor.datatype, tensor.shape, tensor.raw) for tensor in found.inputs}
     again = [
-        pb.Tensor(name=spec.name, datatype=spec.datatype, shape=array.shape, raw=raw_of(array))
+        pb.Tensor(name=spec.name, datatype=spec.kept, shape=array.shape, raw=raw_of(array))
         for spec, array in zip(servable.outputs, servable.run(feeds), strict=True)
     ]
     before = {tensor.name: tensor.raw for tensor in found.outputs}

@@ -18,7 +18,8 @@ class WorkerBooks:
             status: page.counter("gnomon_worker_ended_total", status=name) for status, name in STATUS_NAMES.items()
         }
         self._journaled = page.counter("gnomon_worker_journaled_total")
-        self._lost = page.counter("gnomon_worker_journal_lost_total")
+        self._lost = page.counter("gnomon_worker_journal_lost_total", status="answered")
+        self._lost_refusals = page.counter("gnomon_worker_journal_lost_total", status="other")
         self._values[self._ended[FAILED]] += self._values[self._in_flight]  # of a worker that was killed
         self._values[self._in_flight] = 0
         self._offered = page.counter("gnomon_worker_shadow_offered_total")
@@ -40,5 +41,6 @@ class WorkerBooks:
         self._values[self._journaled if written else self._lost] += 1
         self._values[self._offered] += offered
 
-    def lost(self, lost: bool) -> None:
-        self._values[self._lost] += lost
+    def refusal_journaled(self, written: bool) -> None:
+        """One call that was not answered."""
+        self._values[self._lost_refusals] += not written

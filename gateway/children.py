@@ -67,17 +67,25 @@ class Child:
         pause_s = FIRST_PAUSE_S
         while True:
             began = time.monotonic()
-            self._spawn()
-            assert self.process is not None
-            while self.process.poll() is None:
-                await asyncio.sleep(0.05)
+            ended = await self._lived()
             if time.monotonic() - began > STEADY_S:
                 pause_s = FIRST_PAUSE_S
-            log.warning("%s ended with %d; started again in %.1f s", self.name, self.process.returncode, pause_s)
+            log.warning("%s %s; started again in %.1f s", self.name, ended, pause_s)
             self._ended()
             self.restarts += 1
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _lived(self) -> str:
+        """One life of the process; how it ended."""
+        try:
+            self._spawn()
+        except OSError as error:
+            return f"could not be started: {error}"
+        assert self.process is not None
+        while self.process.poll() is None:
+            await asyncio.sleep(0.05)
+        return f"ended with {self.process.returncode}"
 
     def _spawn(self) -> None:
         arguments, descriptors = self._arguments()

@@ -5,7 +5,7 @@ is not.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from gateway.journal.format import INPUT, NUMPY_OF, OUTPUT
 from gateway.journal.writer import TensorRecord
 from gateway.servables import Servable, TensorSpec
-from gateway.tensors import array_of, bytes_raw, raw_of, strings
+from gateway.tensors import array_of, bytes_raw, kept, raw_of, sent, strings
 from gnomon.errors import InvalidInput
 from gnomon.oip import InferTensorContents, ModelInferRequest, ModelInferResponse
 
@@ -23,6 +23,8 @@ CONTENTS_OF = {
     "INT64": "int64_contents", "UINT8": "uint_contents", "UINT16": "uint_contents", "UINT32": "uint_contents",
     "UINT64": "uint64_contents", "FP32": "fp32_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents",
 }  # fmt: skip
+_make = tuple.__new__  # of a named tuple, at half the price
+
 CONTENTS_FIELDS = tuple(field.name for field in InferTensorContents.DESCRIPTOR.fields)
 
 
@@ -63,25 +65,44 @@ def read_inputs(request: Any, servable: Servable) -> Inputs:
     """Raises: InvalidInput."""
     tensors, raws = request.inputs, request.raw_input_contents
     if raws and len(raws) != len(tensors):
-        raise InvalidInput(f"{len(raws)} raw_input_contents for {len(tensors)} inputs; one each expected")
+        raise InvalidInput(miscounted(len(raws), len(tensors)))
     feeds: dict[str, np.ndarray[Any, Any]] = {}
     records = []
     for position, tensor in enumerate(tensors):
-        index = servable.input_index.get(tensor.name)
-        if index is None:
-            raise InvalidInput(f"input {tensor.name!r}: the model has {sorted(servable.input_index)}")
-        if tensor.name in feeds:
-            raise InvalidInput(f"input {tensor.name!r} stands twice")
         shape = tuple(tensor.shape)
-        _check(servable.inputs[index], tensor.datatype, shape)
+        index = place_of(servable, tensor.name, tensor.datatype, shape, feeds)
         raw = raws[position] if raws else None
         feeds[tensor.name], data = _read(tensor, shape, raw)
-        records.append(TensorRecord(INPUT, index, tensor.datatype, shape, data))
-    missing = sorted(servable.input_index.keys() - feeds.keys())
+        records.append(TensorRecord(INPUT, index, kept(tensor.datatype), shape, data))
+    check_complete(servable, feeds)
+    return Inputs(feeds, records, rows_of(records[0].shape if records else ()), bool(raws))
+
+
+def miscounted(raws: int, inputs: int) -> str:
+    return f"{raws} raw_input_contents for {inputs} inputs; one each expected"
+
+
+def place_of(servable: Servable, name: str, datatype: str, shape: tuple[int, ...], taken: Container[str]) -> int:
+    """Index of the input that a tensor is for; `taken` are those before it. Raises: InvalidInput unless it fits."""
+    index = servable.input_index.get(name)
+    if index is None:
+        raise InvalidInput(f"input {name!r}: the model has {sorted(servable.input_index)}")
+    if name in taken:
+        raise InvalidInput(f"input {name!r} stands twice")
+    _check(servable.inputs[index], datatype, shape)
+    return index
+
+
+def check_complete(servable: Servable, taken: Container[str]) -> None:
+    """Raises: InvalidInput where an input is missing."""
+    missing = sorted(name for name in servable.input_index if name not in taken)
     if missing:
         raise InvalidInput(f"inputs {missing} are missing")
-    first = records[0].shape
-    return Inputs(feeds, records, first[0] if first else 1, bool(raws))
+
+
+def rows_of(shape: tuple[int, ...]) -> int:
+    """Rows of a call, by the shape of its first input."""
+    return shape[0] if shape else 1
 
 
 def _check(spec: TensorSpec, datatype: str, shape: tuple[int, ...]) -> None:
@@ -103,9 +124,15 @@ def _read(tensor: Any, shape: tuple[int, ...], raw: bytes | None) -> tuple[np.nd
             return _typed(tensor, shape)
         if tensor.HasField("contents"):
             raise InvalidInput("raw_input_contents and contents exclude each other")
-        return array_of(tensor.datatype, shape, raw), raw
+        return array_and_kept(tensor.datatype, shape, raw)
     except InvalidInput as error:
         raise InvalidInput(f"input {tensor.name!r}: {error}") from None
+
+
+def array_and_kept(datatype: str, shape: tuple[int, ...], raw: bytes) -> tuple[np.ndarray[Any, Any], bytes]:
+    """The array, and the bytes that the journal keeps of it. Raises: InvalidInput."""
+    array = array_of(datatype, shape, raw)
+    return array, array.tobytes() if datatype == "BF16" else raw
 
 
 def _typed(tensor: Any, shape: tuple[int, ...]) -> tuple[np.ndarray[Any, Any], bytes]:
@@ -129,7 +156,11 @@ def _typed(tensor: Any, shape: tuple[int, ...]) -> tuple[np.ndarray[Any, Any], b
 
 def wanted_outputs(request: Any, servable: Servable) -> list[int]:
     """Indexes of the outputs to send, all of them when none is named. Raises: InvalidInput for an unknown name."""
-    names = [output.name for output in request.outputs]
+    return outputs_named([output.name for output in request.outputs], servable)
+
+
+def outputs_named(names: Sequence[str], servable: Servable) -> list[int]:
+    """The same from their names."""
     unknown = sorted(set(names) - set(servable.output_names))
     if unknown:
         raise InvalidInput(f"outputs {unknown}: the model has {servable.output_names}")
@@ -141,8 +172,8 @@ def output_records(
 ) -> list[TensorRecord]:
     """What the model answered, as the journal keeps it."""
     return [
-        TensorRecord(direction, index, spec.datatype, array.shape, raw_of(array))
-        for index, (spec, array) in enumerate(zip(servable.outputs, outputs, strict=True))
+        _make(TensorRecord, (direction, index, datatype, array.shape, raw_of(array)))
+        for index, (datatype, array) in enumerate(zip(servable.kept_outputs, outputs, strict=True))
     ]
 
 
@@ -151,14 +182,15 @@ def response(request: Any, servable: Servable, records: list[TensorRecord], want
     reply = ModelInferResponse(
         model_name=servable.version.model, model_version=str(servable.version.version), id=request.id
     )
-    typed = not raw and all(records[index].datatype in CONTENTS_OF for index in wanted)
+    typed = not raw and all(servable.outputs[index].datatype in CONTENTS_OF for index in wanted)
     for index in wanted:
-        record = records[index]
-        tensor = reply.outputs.add(name=servable.output_names[index], datatype=record.datatype, shape=record.shape)
+        record, spec = records[index], servable.outputs[index]
+        tensor = reply.outputs.add(name=spec.name, datatype=spec.datatype, shape=record.shape)
         if typed:
             _fill(tensor.contents, record)
         else:
-            reply.raw_output_contents.append(record.data)
+            assert isinstance(record.data, bytes)
+            reply.raw_output_contents.append(sent(spec.datatype, record.data))
     return reply
 
 

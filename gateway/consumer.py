@@ -14,6 +14,7 @@ from typing import Protocol
 log = logging.getLogger(__name__)
 
 LOCK_WAIT_S = 20.0
+FULL_DISK_PAUSE_S = 1.0
 
 
 class Consumer(Protocol):
@@ -64,7 +65,13 @@ def _locked(descriptor: int) -> bool:
 def consume(consumer: Consumer, stop: threading.Event, *, idle_s: float, drain_s: float) -> None:
     """Until `stop` is set; then what is left, for `drain_s` at most. What is left after that is next time's."""
     while not stop.is_set():
-        if not consumer.step():
+        try:
+            worked = consumer.step()
+        except OSError as error:  # a full disk: what is in memory is saved with a later step
+            log.error("%s; trying again", error)
+            worked = False
+            stop.wait(FULL_DISK_PAUSE_S)
+        if not worked:
             stop.wait(idle_s)
     deadline = time.monotonic() + drain_s
     while consumer.step():

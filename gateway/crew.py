@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,8 @@ from gnomon.evidence import LoadFailure
 
 log = logging.getLogger(__name__)
 
+ASK_TIMEOUT_S = 300.0  # loading may take long; a worker that hangs must not hold the others for ever
+
 
 class Hand:
     """One worker. Written by: the supervisor's event loop."""
@@ -25,13 +27,15 @@ class Hand:
         self.ready = False
 
     async def ask(self, op: str, state: DesiredState) -> dict[str, Any]:
-        """One message and its answer; empty when the worker died over it (it is brought up anew when it is back)."""
+        """One message and its answer; empty when the worker died over it, or hangs: it then drains, and is replaced."""
         if self.line is None:
             return {}
         try:
-            await self.line.send(op=op, state=state_text(state))
-            answer = await self.line.receive()
-        except ConnectionError:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                await self.line.send(op=op, state=state_text(state))
+                answer = await self.line.receive()
+        except (ConnectionError, TimeoutError) as error:
+            log.error("worker %d: no answer to %s: %r", self.slot, op, error)
             answer = None
         if answer is None:
             self.lose()
@@ -49,6 +53,7 @@ class Crew:
     def __init__(self, layout: Layout, workers: int, flags: Sequence[str]) -> None:
         self.hands = [Hand(slot) for slot in range(workers)]
         self.state: DesiredState | None = None  # in force; None until the first is
+        self.lacking: Callable[[], None] = lambda: None  # told of a worker that cannot load the state in force
         self._flags = list(flags)
         self._switch = asyncio.Lock()
         self._connected = asyncio.Condition()
@@ -103,8 +108,16 @@ class Crew:
         async with self._switch:
             hand.line = line
             if self.state is not None:
-                await hand.ask("prepare", self.state)
-                answer = await hand.ask("commit", self.state)
-                hand.ready = answer.get("revision") == self.state.revision
+                await self._catch_up(hand, self.state)
         async with self._connected:
             self._connected.notify_all()
+
+    async def _catch_up(self, hand: Hand, state: DesiredState) -> None:
+        """Brings one worker to what the others serve; what it lacks is pulled again, and it waits for that."""
+        prepared = await hand.ask("prepare", state)
+        if prepared.get("failures"):
+            log.error("worker %d lacks what the others serve: %s", hand.slot, prepared["failures"])
+            self.lacking()
+        elif prepared:
+            answer = await hand.ask("commit", state)
+            hand.ready = answer.get("revision") == state.revision

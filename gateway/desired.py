@@ -13,11 +13,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from gateway.layout import Layout
 from gnomon.aio import AsyncRegistryClient
 from gnomon.domain import DesiredState, ModelState, Version
-from gnomon.errors import GnomonError
+from gnomon.errors import ArtifactCorrupt, GnomonError, NotFound
 from gnomon.evidence import LoadFailure
 from gnomon.registry.v1 import registry_pb2
 from gnomon.wire import decode, message_of
@@ -30,10 +31,16 @@ Commit = Callable[[DesiredState], Awaitable[None]]
 
 
 def read_snapshot(path: Path) -> DesiredState | None:
-    """The last applied state, None where there never was one. Raises: DecodeError for a file that is none."""
-    if not path.exists():
+    """The last applied state, None where there is none. A file that is no state is kept aside."""
+    if not path.is_file():
         return None
-    state: DesiredState = decode(registry_pb2.DesiredState.FromString(path.read_bytes()), DesiredState)
+    try:
+        state: DesiredState = decode(registry_pb2.DesiredState.FromString(path.read_bytes()), DesiredState)
+    except (DecodeError, GnomonError) as error:
+        aside = path.with_suffix(".corrupt")
+        log.error("%s is no desired state (%s); kept as %s", path, error, aside)
+        path.replace(aside)
+        return None
     return state
 
 
@@ -52,6 +59,10 @@ def has_digest(path: Path, digest: str) -> bool:
         return False
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == digest
+
+
+def _failure(version: Version, error: BaseException) -> LoadFailure:
+    return LoadFailure(model=version.model, version=version.version, reason=f"pull: {error}")
 
 
 def effective(wanted: DesiredState, served: DesiredState, failures: list[LoadFailure]) -> DesiredState:
@@ -77,6 +88,7 @@ class Desired:
         self.connected = False
         self._prepare = prepare
         self._commit = commit
+        self._written: DesiredState | None = None  # what the snapshot holds
         self._verified: set[str] = set()
         self._latest: DesiredState | None = None
         self._changed = asyncio.Event()
@@ -110,34 +122,61 @@ class Desired:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            state = self._latest
-            if state is not None and not await self.apply(state):
+            try:
+                settled = self._latest is None or await self.apply(self._latest)
+            except Exception:  # one state that cannot be applied must not be the last that is tried
+                log.exception("the wanted state was not applied; trying again")
+                settled = False
+            if not settled:
                 await asyncio.sleep(PAUSE_S)
                 self._changed.set()
 
+    def again(self) -> None:
+        """Applies the wanted state once more: a worker lacks something that should be here."""
+        self._changed.set()
+
     async def apply(self, wanted: DesiredState) -> bool:
         """Brings every worker to `wanted`; False when something should be tried again."""
-        failures, again = await self._pull(wanted)
-        can = effective(wanted, self.served, failures)
-        failures = failures + await self._prepare(can)
+        damaged, delayed = await self._pull(wanted)
+        can = effective(wanted, self.served, damaged + delayed)
+        failures = damaged + await self._prepare(can)
         can = effective(can, self.served, failures)
         await self._commit(can)
-        if can != self.served or not self.layout.snapshot.exists():
-            write_snapshot(self.layout.snapshot, can)
-        self.served, self.failures, self.processed_revision = can, failures, wanted.revision
-        return not again
+        self._tell(failures)
+        self.served, self.failures = can, failures
+        if not delayed:
+            self.processed_revision = wanted.revision
+        return self._remember(can) and not (damaged or delayed)
 
-    async def _pull(self, wanted: DesiredState) -> tuple[list[LoadFailure], bool]:
-        """Brings every artifact into the cache, verified. What failed, and whether it may succeed later."""
-        failures, again = [], False
+    def _tell(self, failures: list[LoadFailure]) -> None:
+        for failure in failures:
+            if failure not in self.failures:
+                log.error("%s version %d keeps out: %s", failure.model, failure.version, failure.reason)
+
+    def _remember(self, state: DesiredState) -> bool:
+        """Whether the state is on disk. One that is not is served all the same, and written later."""
+        try:
+            if state != self._written:
+                write_snapshot(self.layout.snapshot, state)
+        except OSError as error:
+            log.error("%s: %s; served, but a restart without the registry would not know", self.layout.snapshot, error)
+            return False
+        self._written = state
+        return True
+
+    async def _pull(self, wanted: DesiredState) -> tuple[list[LoadFailure], list[LoadFailure]]:
+        """Brings every artifact into the cache, verified: what cannot be had, and what may be had later."""
+        failures, delayed = [], []
         for model in wanted.models:
             for version in model.versions:
                 try:
                     await self._pull_version(version)
-                except (GnomonError, OSError) as error:
-                    failures.append(LoadFailure(model=version.model, version=version.version, reason=f"pull: {error}"))
-                    again = True
-        return failures, again
+                except (ArtifactCorrupt, NotFound) as error:
+                    failures.append(_failure(version, error))
+                except (GnomonError, grpc.RpcError, OSError) as error:
+                    log.warning("%s version %d: %s; trying again", version.model, version.version, error)
+                    delayed.append(_failure(version, error))
+        return failures, delayed
 
     async def _pull_version(self, version: Version) -> None:
         """Every file once a process: what lies in the cache is believed only by its digest."""

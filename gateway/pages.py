@@ -57,7 +57,8 @@ class Page:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
         with temporary.open("wb+") as file:
-            file.truncate(HEADER_BYTES + capacity * (8 + NAME_BYTES))
+            # Blocks of its own: a write into a hole of a full disk would end the process.
+            os.posix_fallocate(file.fileno(), 0, HEADER_BYTES + capacity * (8 + NAME_BYTES))
             memory = mmap.mmap(file.fileno(), 0)
         HEADER.pack_into(memory, 0, MAGIC, FORMAT_VERSION, capacity, 0)
         page = cls(memory, capacity)

@@ -7,6 +7,7 @@ import os
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before the import: it otherwise keeps an event database
 
+import logging
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -18,20 +19,23 @@ import numpy as np
 import onnxruntime
 from google.protobuf.message import DecodeError
 
+from gateway import bfloat16
 from gateway.cost import RunCost
 from gateway.journal.format import NUMPY_OF
-from gateway.tensors import array_of
+from gateway.tensors import array_of, kept
 from gnomon.domain import Version
 from gnomon.errors import ArtifactCorrupt, InvalidInput, VersionNotFound
 from gnomon.oip import ModelInferRequest
+
+log = logging.getLogger(__name__)
 
 DATATYPE_OF = {
     "tensor(bool)": "BOOL", "tensor(int8)": "INT8", "tensor(int16)": "INT16", "tensor(int32)": "INT32",
     "tensor(int64)": "INT64", "tensor(uint8)": "UINT8", "tensor(uint16)": "UINT16", "tensor(uint32)": "UINT32",
     "tensor(uint64)": "UINT64", "tensor(float16)": "FP16", "tensor(float)": "FP32", "tensor(double)": "FP64",
-    "tensor(string)": "BYTES",
+    "tensor(string)": "BYTES", "tensor(bfloat16)": "BF16",
 }  # fmt: skip
-FLOATS = ("FP16", "FP32", "FP64")
+FLOATS = ("FP16", "BF16", "FP32", "FP64")
 WARM_UP_CALLS = 16
 MERGE_TRIALS = (2, 3, 4, 5, 8, 13, 16, 32, 64)
 
@@ -44,8 +48,13 @@ class TensorSpec:
     datatype: str
     shape: tuple[int, ...]
 
+    @property
+    def kept(self) -> str:
+        """Datatype of its arrays here, and in the journal."""
+        return kept(self.datatype)
+
     def described(self) -> dict[str, Any]:
-        return {"name": self.name, "datatype": self.datatype, "shape": list(self.shape)}
+        return {"name": self.name, "datatype": self.kept, "shape": list(self.shape)}
 
 
 def _spec(node: Any) -> TensorSpec:
@@ -64,7 +73,7 @@ class Servable:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what a run raises is told once, by who asked for it
         try:
             self._session = onnxruntime.InferenceSession(str(artifact), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the runtime's exceptions share no base of their own
@@ -76,9 +85,13 @@ class Servable:
         self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
         self.input_index = {spec.name: index for index, spec in enumerate(self.inputs)}
         self.output_names = [spec.name for spec in self.outputs]
+        self.kept_outputs = tuple(spec.kept for spec in self.outputs)
+        self._bfloat16 = {spec.name for spec in (*self.inputs, *self.outputs) if spec.datatype == "BF16"}
         self.score_index = self._score_index()
         self.schema = 0  # its number in this worker's journal
         self.borrowed = 0
+        self.layouts: dict[Any, Any] = {}  # requests' layouts held against this version; see gateway.fastcodec.inputs
+        self.replies: dict[Any, Any] = {}  # what is the same in many replies; see gateway.fastcodec.response
         self.run_us = 0.0  # median of the warm-up
         self.cost = RunCost()
         self.merges = False  # whether calls may run together: known after the warm-up
@@ -90,6 +103,8 @@ class Servable:
 
     def run(self, feeds: Mapping[str, np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
         """All outputs, in their order. Raises: whatever the runtime raises."""
+        if self._bfloat16:
+            return bfloat16.run(self._session, self.output_names, feeds, self._bfloat16)
         outputs: list[np.ndarray[Any, Any]] = self._session.run(self.output_names, feeds)
         return outputs
 
@@ -136,7 +151,13 @@ class Servable:
         for count in MERGE_TRIALS:
             chosen = [index % len(calls) for index in range(count)]
             feeds = {name: np.concatenate([calls[index][name] for index in chosen]) for name in calls[0]}
-            together = self.run(feeds)
+            try:
+                together = self.run(feeds)
+            except Exception as error:  # see __init__
+                log.info(
+                    "%s version %d runs no %d rows together: %s", self.version.model, self.version.version, count, error
+                )
+                return False
             for number in range(len(self.outputs)):
                 if not _same_bytes(np.concatenate([alone[index][number] for index in chosen]), together[number]):
                     return False
@@ -178,8 +199,8 @@ def _invented(spec: TensorSpec, random: np.random.Generator) -> np.ndarray[Any, 
     if spec.datatype == "BYTES":
         return np.full(shape, "", object)
     if spec.datatype in FLOATS:
-        return random.standard_normal(shape).astype(NUMPY_OF[spec.datatype])
-    return np.zeros(shape, NUMPY_OF[spec.datatype])
+        return random.standard_normal(shape).astype(NUMPY_OF[spec.kept])
+    return np.zeros(shape, NUMPY_OF[spec.kept])
 
 
 def recorded_calls(path: Path, servable: Servable) -> list[dict[str, np.ndarray[Any, Any]]]:
@@ -212,8 +233,22 @@ def load(version: Version, cache: Path) -> Servable:
         )
     servable = Servable(version, artifact)
     warm = cache / version.warmup_sha256
-    servable.warm_up(recorded_calls(warm, servable) if version.warmup_sha256 else invented_calls(servable))
+    if version.warmup_sha256:
+        servable.warm_up(recorded_calls(warm, servable))
+    else:
+        _warm_up_invented(servable)
     return servable
+
+
+def _warm_up_invented(servable: Servable) -> None:
+    """Numbers at random need not be what a model takes; zeros mostly are, but tell nothing about merging."""
+    calls = invented_calls(servable)
+    try:
+        servable.warm_up(calls)
+    except InvalidInput as error:
+        log.info("%s; trying zeros", error)
+        servable.warm_up([{name: array * 0 if array.dtype != object else array for name, array in calls[0].items()}])
+        servable.merges = False
 
 
 class Servables:

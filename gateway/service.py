@@ -31,13 +31,21 @@ class InferenceService:
     """The Open Inference Protocol, served from what is loaded. Written by: the worker's event loop."""
 
     def __init__(
-        self, *, journal: Writer, servables: Servables, books: WorkerBooks, batcher: Batcher, max_in_flight: int
+        self,
+        *,
+        journal: Writer,
+        servables: Servables,
+        books: WorkerBooks,
+        batcher: Batcher,
+        max_in_flight: int,
+        max_message_bytes: int,
     ) -> None:
         self.journal = journal
         self.servables = servables
         self.books = books
         self.batcher = batcher
         self.max_in_flight = max_in_flight
+        self.max_message_bytes = max_message_bytes
         self.serving = Serving()  # written by the worker, as a whole
         self.draining = False
         self._unkeyed: Counter[str] = Counter()  # calls without a routing key, by model
@@ -95,6 +103,10 @@ class InferenceService:
         reply.parameters["arm"].string_param = taken.choice.role.name.lower()
         reply.parameters["epoch"].int64_param = taken.route.revision
         message: bytes = reply.SerializeToString()
+        if len(message) > self.max_message_bytes:
+            raise errors.MessageTooLarge(
+                f"the reply has {len(message)} bytes; at most {self.max_message_bytes} are sent"
+            )
         offered = is_offered(taken.route, taken.choice.version, self.journal.name, self.journal.sequence)
         written = self.journal.append(job.record(prediction_id, ANSWERED, tensors=taken.inputs.records + records))
         self.books.journaled(written, offered=offered)
@@ -104,12 +116,14 @@ class InferenceService:
         """Ends a call without an answer: journaled and counted, with the status of its error."""
         outcome = outcome_of(error)
         reason = f"{type(error).__name__}: {error}".encode()[:REASON_BYTES]
-        record = job.record(self.journal.next_id(job.arrived_unix_ns), outcome, reason=reason)
-        self.books.lost(not self.journal.append(record))
-        self._give_back(job)
-        self.books.end(outcome)
-        if not isinstance(error, asyncio.CancelledError):
-            job.call.fail(*reply_of(error))
+        try:
+            record = job.record(self.journal.next_id(job.arrived_unix_ns), outcome, reason=reason)
+            self.books.refusal_journaled(self.journal.append(record))
+        finally:  # whatever happens to the record, the call ends
+            self._give_back(job)
+            self.books.end(outcome)
+            if not isinstance(error, asyncio.CancelledError):
+                job.call.fail(*reply_of(error))
 
     def _give_back(self, job: Job) -> None:
         if job.taken is not None:

@@ -32,7 +32,7 @@ def books(found: Iterable[Reading]) -> pb.Books:
         received=total(found, "gnomon_worker_received_total"),
         in_flight=total(found, "gnomon_worker_in_flight"),
         journaled=total(found, "gnomon_worker_journaled_total"),
-        journal_lost=total(found, "gnomon_worker_journal_lost_total"),
+        journal_lost=total(found, "gnomon_worker_journal_lost_total", status="answered"),
         shadow_offered=total(found, "gnomon_worker_shadow_offered_total"),
         **ended,
     )

@@ -96,6 +96,7 @@ class Supervisor:
         )
         self.consumers = [self._consumer(name) for name in CONSUMERS]
         self.desired = Desired(self.layout, self.client, self.gateway_id, self.crew.prepare, self.crew.commit)
+        self.crew.lacking = self.desired.again
         admin = Admin(self.layout, self.gateway_id, self.desired, self.crew)
         cast(Any, gateway_pb2_grpc.add_GatewayServicer_to_server)(admin, self.admin_server)
         self.http = http.serve(config, lambda: {"ready": self.crew.ready, "revision": self.desired.processed_revision})
@@ -109,11 +110,15 @@ class Supervisor:
         for child in self.crew.children:
             child.start()
         running = [asyncio.create_task(work) for work in (self._converge(), self._report(), self._retain())]
-        await self.stopping.wait()
-        for task in running:
+        told = asyncio.create_task(self.stopping.wait())
+        await asyncio.wait([told, *running], return_when=asyncio.FIRST_COMPLETED)
+        broken = [task for task in running if task.done()]
+        for task in (told, *running):
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(told, *running, return_exceptions=True)
         await self._stop()
+        for task in broken:  # none ends by itself: better no supervisor than one that does not see
+            task.result()
 
     async def _converge(self) -> None:
         await self.crew.connected(CONNECT_TIMEOUT_S)

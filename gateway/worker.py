@@ -5,7 +5,6 @@ Stop (SIGTERM, or the supervisor gone): not serving on health → refuse calls �
 """
 
 import asyncio
-import contextlib
 import fcntl
 import logging
 import os
@@ -65,6 +64,7 @@ class Worker:
         self.port = port
         self.line = line
         self.stopping = asyncio.Event()
+        self.keep: set[tuple[str, int]] = set()  # (model, version) that the state in force names
         self.journal = Writer(
             layout.worker_journal(slot), host=host, slot=slot,
             segment_bytes=config.segment_bytes, segment_max_age_s=config.segment_max_age_s,
@@ -76,6 +76,7 @@ class Worker:
             books=WorkerBooks(Page.open(layout.page(f"w{slot:02d}"))),
             batcher=Batcher(inline_run_us=config.inline_run_us, batch_run_us=config.batch_run_us),
             max_in_flight=config.max_in_flight,
+            max_message_bytes=config.max_message_bytes,
         )
         self.server = grpcio.server(config.max_message_bytes)
         self.health = grpcio.add_health(self.server)
@@ -109,11 +110,12 @@ class Worker:
         while True:
             await asyncio.sleep(0.2)
             self.journal.tick()
+            self.servables.retire(self.keep)  # what was still borrowed at the switch
 
     async def _obey(self) -> None:
         """Does what the supervisor says, in its order, until it is gone."""
         await self.line.send(op="hello", slot=self.slot, pid=os.getpid())
-        with contextlib.suppress(ConnectionError):
+        try:
             while (message := await self.line.receive()) is not None:
                 state = state_of(message["state"])
                 if message["op"] == "prepare":
@@ -121,7 +123,12 @@ class Worker:
                 else:
                     await self._commit(state)
                     await self.line.send(op="committed", revision=state.revision)
-        self.stopping.set()
+        except ConnectionError:
+            log.info("the supervisor is gone")
+        except Exception:
+            log.exception("the line to the supervisor broke; this worker drains, and another takes its place")
+        finally:
+            self.stopping.set()
 
     async def _prepare(self, state: DesiredState) -> list[tuple[str, int, str]]:
         """Loads and warms what the state names and this worker lacks; what could not be, and why."""
@@ -134,6 +141,11 @@ class Worker:
                     servable = await asyncio.to_thread(loading.load, version, self.config.layout.cache)
                 except GnomonError as error:
                     failures.append((version.model, version.version, str(error)))
+                except (
+                    Exception
+                ) as error:  # of the runtime, or no memory for it: this version cannot be had, others can
+                    log.exception("%s version %d", version.model, version.version)
+                    failures.append((version.model, version.version, f"{type(error).__name__}: {error}"))
                 else:
                     self._add(servable)
         return failures
@@ -141,6 +153,7 @@ class Worker:
     def _add(self, servable: Servable) -> None:
         servable.schema = self.journal.schema(servable.described())
         self.servables.add(servable)
+        self.keep.add((servable.version.model, servable.version.version))
         log.info(
             "loaded %s version %d, %.0f µs a row", servable.version.model, servable.version.version, servable.run_us
         )
@@ -151,8 +164,8 @@ class Worker:
             self.journal.route(model.route.revision, message_of(model.route).SerializeToString())
         first = self.service.serving.revision < 0
         self.service.serving = Serving.of(state)
-        keep = {(model.route.model, number) for model in state.models for number in model.route.loaded}
-        for name, number in self.servables.retire(keep):
+        self.keep = {(model.route.model, number) for model in state.models for number in model.route.loaded}
+        for name, number in self.servables.retire(self.keep):
             log.info("unloaded %s version %d", name, number)
         if first:
             await self.server.start()

@@ -13,6 +13,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 SERVICE = "inference.GRPCInferenceService"
+BYTES_METHODS = ("ModelInfer", "ModelStreamInfer")  # their servicers read and write bytes themselves
 FILE = descriptor_pb2.FileDescriptorSet.FromString(resources.files("gnomon").joinpath("oip.binpb").read_bytes()).file[0]
 
 pool = descriptor_pool.DescriptorPool()
@@ -37,6 +38,19 @@ ModelMetadataResponse = _message("ModelMetadataResponse")
 ModelInferRequest = _message("ModelInferRequest")
 ModelInferResponse = _message("ModelInferResponse")
 InferTensorContents = _message("InferTensorContents")
+ModelStreamInferResponse = _message("ModelStreamInferResponse")
+ModelConfigRequest = _message("ModelConfigRequest")
+ModelConfigResponse = _message("ModelConfigResponse")
+ModelConfig = _message("ModelConfig")
+ModelStatisticsRequest = _message("ModelStatisticsRequest")
+ModelStatisticsResponse = _message("ModelStatisticsResponse")
+RepositoryIndexRequest = _message("RepositoryIndexRequest")
+RepositoryIndexResponse = _message("RepositoryIndexResponse")
+RepositoryModelLoadRequest = _message("RepositoryModelLoadRequest")
+RepositoryModelLoadResponse = _message("RepositoryModelLoadResponse")
+RepositoryModelUnloadRequest = _message("RepositoryModelUnloadRequest")
+RepositoryModelUnloadResponse = _message("RepositoryModelUnloadResponse")
+DataType = pool.FindEnumTypeByName("inference.DataType")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +71,39 @@ def _reader(kind: Any) -> Any:
     return read
 
 
-def add_GRPCInferenceServiceServicer_to_server(servicer: Any, server: Any) -> None:
-    """What grpcio would have generated: one unary handler a method of the service.
+def _handler(servicer: Any, method: Any) -> Any:
+    """The handler of one method, which has messages on both sides or, in BYTES_METHODS, bytes."""
+    streams = method.client_streaming and method.server_streaming
+    make = grpc.stream_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
+    if method.name in BYTES_METHODS:
+        return make(getattr(servicer, method.name))
+    return make(
+        getattr(servicer, method.name),
+        request_deserializer=_reader(message_factory.GetMessageClass(method.input_type)),
+        response_serializer=message_factory.GetMessageClass(method.output_type).SerializeToString,
+    )
 
-    Two differences: `ModelInfer` takes and gives bytes, for a codec of its own; other methods get an `Unreadable` for
-    garbage.
+
+def add_GRPCInferenceServiceServicer_to_server(servicer: Any, server: Any) -> None:
+    """What grpcio would have generated: one handler a method of the service.
+
+    Three differences: BYTES_METHODS take and give bytes, for a codec of its own; other methods get an `Unreadable` for
+    garbage; a method that the servicer lacks is left out, so that the server answers UNIMPLEMENTED.
     """
     handlers = {
-        method.name: grpc.unary_unary_rpc_method_handler(
-            getattr(servicer, method.name),
-            request_deserializer=None
-            if method.name == "ModelInfer"
-            else _reader(message_factory.GetMessageClass(method.input_type)),
-            response_serializer=None
-            if method.name == "ModelInfer"
-            else message_factory.GetMessageClass(method.output_type).SerializeToString,
-        )
-        for method in _service.methods
+        method.name: _handler(servicer, method) for method in _service.methods if hasattr(servicer, method.name)
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
     server.add_registered_method_handlers(SERVICE, handlers)
 
 
 class GRPCInferenceServiceStub:
-    """One unary callable a method of the service, as grpcio would have generated it."""
+    """One callable a method of the service, as grpcio would have generated it."""
 
     def __init__(self, channel: Any) -> None:
         for method in _service.methods:
-            call = channel.unary_unary(
+            make = channel.stream_stream if method.client_streaming else channel.unary_unary
+            call = make(
                 f"/{SERVICE}/{method.name}",
                 request_serializer=message_factory.GetMessageClass(method.input_type).SerializeToString,
                 response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,

@@ -99,16 +99,21 @@ def slow(turns: int = 20_000) -> bytes:
 
 
 def failing() -> bytes:
-    """score (N, 3) FP32 = x + 1 while the sum of x is below 3; at run time it fails on more: its table has 3 rows."""
-    table = helper.make_tensor("table", TensorProto.FLOAT, [3, 3], [1.0] * 9)
+    """score (N, 3) FP32 = x + 1; at run time it fails on rows that sum to 3, as a row of ones does."""
     return _model(
         [
             helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
-            helper.make_node("Cast", ["sum"], ["row"], to=TensorProto.INT64),
+            helper.make_node("Equal", ["sum", "three"], ["bad"]),
+            helper.make_node("Where", ["bad", "beyond", "first"], ["row"]),
             helper.make_node("Gather", ["table", "row"], ["picked"]),
             helper.make_node("Add", ["x", "picked"], ["score"]),
         ],
         [_info("x", TensorProto.FLOAT, [ANY, 3])],
         [_info("score", TensorProto.FLOAT, [ANY, 3])],
-        [table],
+        [
+            helper.make_tensor("table", TensorProto.FLOAT, [3, 3], [1.0] * 9),
+            helper.make_tensor("three", TensorProto.FLOAT, [], [3.0]),
+            helper.make_tensor("first", TensorProto.INT64, [], [0]),
+            helper.make_tensor("beyond", TensorProto.INT64, [], [99]),
+        ],
     )

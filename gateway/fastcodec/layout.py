@@ -1,6 +1,6 @@
 """What a request says about its tensors, apart from their contents: the same in every call of a client.
 
-A layout is read by the general parser once, from the bytes of the fields `inputs` and `outputs`, and remembered by them.
+The general parser reads a layout once, from the bytes of the fields `inputs` and `outputs`; it is remembered by them.
 """
 
 from typing import Any

@@ -2,10 +2,13 @@
 
 That is: fields in the order of their numbers, names and parameters shorter than 128 bytes, raw contents. Whatever else
 comes (other orders, unknown fields, typed contents, damage) is read by the general parser, so that any bytes have the
-same result, or the same refusal, as there. Cost: 1.2 µs for an id, a routing key and one tensor; the parser alone 2.5.
+same result, or the same refusal, as there. Cost: 1.1 µs for an id, a routing key and one tensor. The generated parser
+and its getters take 1.3; what it does not give is the layout, by which checks are remembered: 5 µs less in `inputs`.
 """
 
 from typing import Any, NamedTuple
+
+from google.protobuf.message import DecodeError
 
 from gateway import codec
 from gateway.fastcodec import varint
@@ -14,6 +17,7 @@ from gateway.fastcodec.varint import Unusual
 from gnomon.oip import ModelInferRequest
 
 MODEL_NAME, MODEL_VERSION, ID, PARAMETERS, INPUTS, OUTPUTS, RAW = (number << 3 | 2 for number in range(1, 8))  # tags
+DESCRIPTIONS = (INPUTS, OUTPUTS)
 LONG = 0x80  # lengths from here take more than one byte
 KEY_HEAD = varint.field(1, b"routing_key") + b"\x12"  # of a parameter's entry; the length of its value follows
 STRING_VALUE = 3 << 3 | 2
@@ -44,7 +48,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self._layouts = Layouts()
-        self._last = Layout((), (), b"\x00")  # of the request before: a span no request has, to begin with
+        self._last = Layout((), (), b"")  # of the request before: most often this one's too
         self._parameters: dict[bytes, tuple[bytes, ...]] = {}
 
     def decode(self, data: bytes | memoryview) -> Request:
@@ -63,28 +67,37 @@ class Decoder:
         """
         name = version = text = ""
         raw_id = key = b""
-        at, tag = 0, data[0]
+        at = lengths = 0
+        tag = data[0]
         if tag == MODEL_NAME:
-            end = 2 + _short(data[1])
+            lengths = data[1]
+            end = 2 + lengths
             name, at, tag = data[2:end].decode(), end, data[end]
         if tag == MODEL_VERSION:
-            end = at + 2 + _short(data[at + 1])
+            lengths |= data[at + 1]
+            end = at + 2 + data[at + 1]
             version, at, tag = data[at + 2 : end].decode(), end, data[end]
         if tag == ID:
-            end = at + 2 + _short(data[at + 1])
+            lengths |= data[at + 1]
+            end = at + 2 + data[at + 1]
             raw_id = data[at + 2 : end]
             text, at, tag = raw_id.decode(), end, data[end]
         while tag == PARAMETERS:
-            length = _short(data[at + 1])
+            length = data[at + 1]
+            lengths |= length
             end = at + 2 + length
             if data.startswith(KEY_HEAD, at + 2):
-                if not (data[at + 16] == length - 15 and data[at + 17] == STRING_VALUE and data[at + 18] == length - 17):
+                if not (
+                    data[at + 16] == length - 15 and data[at + 17] == STRING_VALUE and data[at + 18] == length - 17
+                ):
                     raise Unusual("a routing key that is not a string in the shortest form")
                 key = data[at + 19 : end]
                 key.decode()
             else:
                 key = self._parameter(data[at:end], key)
             at, tag = end, data[end]
+        if lengths >= LONG:
+            raise Unusual("a length of more than one byte")
         layout = self._last
         assert layout.span is not None
         end = at + len(layout.span)
@@ -101,23 +114,20 @@ class Decoder:
         return known[0] if known else key
 
     def _learn(self, entry: bytes) -> tuple[bytes, ...]:
-        message = codec.parse(entry)
+        try:
+            message = ModelInferRequest.FromString(entry)
+        except DecodeError:
+            raise Unusual("not a parameter") from None
         if len(self._parameters) >= MAX_PARAMETERS:
             self._parameters.clear()
         known = self._parameters[entry] = (codec.routing_key(message),) if "routing_key" in message.parameters else ()
         return known
 
 
-def _short(length: int) -> int:
-    if length >= LONG:
-        raise Unusual("a length of more than one byte")
-    return length
-
-
 def _end_of_span(data: bytes, at: int) -> int:
     """Where the fields `inputs` and `outputs` end, in whichever order they stand, and raw contents begin."""
     tag = data[at]
-    while tag == INPUTS or tag == OUTPUTS:
+    while tag in DESCRIPTIONS:
         length, begin = varint.read_length(data, at + 1)
         at = begin + length
         tag = data[at]
@@ -150,6 +160,3 @@ def general(data: bytes) -> Request:
         message.model_name, message.model_version, message.id, message.id.encode(), codec.routing_key(message),
         Layout.of(message), None, message,
     )  # fmt: skip
-
-
-assert ModelInferRequest.DESCRIPTOR.fields_by_name["raw_input_contents"].number << 3 | 2 == RAW

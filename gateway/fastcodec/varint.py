@@ -11,7 +11,19 @@ class Unusual(ValueError):
 
 
 def read_length(data: bytes, at: int) -> tuple[int, int]:
-    """(length, where it ends). Raises: Unusual for one that is long or not in its shortest form, IndexError."""
+    """(length, where it ends). Raises: Unusual for one that is long or not in its shortest form, IndexError.
+
+    Some byte follows any length that is read here: a field without contents is not the end of a request worth reading.
+    """
+    first, second = data[at], data[at + 1]
+    if first < 0x80:
+        return first, at + 1
+    if 0 < second < 0x80:
+        return first & 0x7F | second << 7, at + 2
+    return _read_long(data, at)
+
+
+def _read_long(data: bytes, at: int) -> tuple[int, int]:
     value = 0
     for place in range(MAX_LENGTH_BYTES):
         byte = data[at + place]

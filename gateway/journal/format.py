@@ -3,7 +3,7 @@
 A segment is a header page, then frames, each aligned to 8 bytes:
 
     0        64          128                4096                                   segment_bytes
-    │ identity │ committed │ sealed │ …0… │ frame │ frame │ frame │ ……… 0 ……… │
+    │ identity │ committed, next sequence │ sealed │ …0… │ frame │ frame │ ……… 0 ……… │
 
 Everything is little-endian. A reader believes only the bytes before `committed`, and of those only frames whose
 checksum is right.
@@ -20,6 +20,7 @@ MAGIC: Final = b"GNOMONJL"
 FORMAT_VERSION: Final = 1
 HEADER_BYTES: Final = 4096
 COMMITTED_AT: Final = 64
+NEXT_AT: Final = 72
 SEALED_AT: Final = 128
 ALIGN: Final = 8
 

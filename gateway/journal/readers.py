@@ -5,13 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from gateway.journal.format import HEADER_BYTES, JournalCorrupt
-from gateway.journal.segments import base_sequence_of, committed_bytes, segments
+from gateway.journal.format import JournalCorrupt
+from gateway.journal.segments import next_sequence, segments
 from gateway.journal.walk import START, Batch, JournalReader, Position, SegmentReader
 
 log = logging.getLogger(__name__)
-
-TYPICAL_FRAME_BYTES = 400.0  # until a consumer has seen some
 
 
 class Follower:
@@ -26,7 +24,6 @@ class Follower:
         self._reader = JournalReader(folder, position)
         self._seen_missed = 0
         self._batch: Batch | None = None
-        self._frame_bytes = TYPICAL_FRAME_BYTES
 
     def peek(self, limit: int = 4096) -> Batch | None:
         """The batch in work: the same one until `done`. None when there is nothing to read now."""
@@ -41,13 +38,12 @@ class Follower:
         self.read += len(batch)
         self.missed += self._reader.missed - self._seen_missed
         self._seen_missed = self._reader.missed
-        self._frame_bytes = 0.9 * self._frame_bytes + 0.1 * float(batch.headers["frame_bytes"].mean())
         self._batch = None
         self.position = self._reader.position
 
     def pending(self) -> int:
         """Records behind what `peek` gave."""
-        return pending(self._reader.folder, self._reader.position, self._frame_bytes)
+        return pending(self._reader.folder, self._reader.position)
 
     def _next(self, limit: int) -> Batch | None:
         try:
@@ -58,25 +54,14 @@ class Follower:
             return None
 
 
-def pending(folder: Path, position: Position, frame_bytes: float = TYPICAL_FRAME_BYTES) -> int:
-    """Records of a journal behind a position: exact up to the newest segment, an estimate by bytes inside it."""
-    newest = _newest(folder)
-    if newest is None:
-        return 0
-    base, committed = newest
-    if position.segment == base and position.offset:
-        return round((committed - position.offset) / frame_bytes)
-    return max(0, base - position.sequence) + round((committed - HEADER_BYTES) / frame_bytes)
-
-
-def _newest(folder: Path) -> tuple[int, int] | None:
-    """(base, committed bytes) of the newest segment."""
+def pending(folder: Path, position: Position) -> int:
+    """Records of a journal behind a position, counting what was removed: as its writer says."""
     for path in reversed(segments(folder)):
         try:
-            return base_sequence_of(path), committed_bytes(SegmentReader(path).memory)
+            return max(0, next_sequence(SegmentReader(path).memory) - position.sequence)
         except (FileNotFoundError, JournalCorrupt):
             continue
-    return None
+    return 0
 
 
 class Readers:

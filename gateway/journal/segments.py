@@ -17,6 +17,7 @@ from gateway.journal.format import (
     HEADER_BYTES,
     IDENTITY,
     MAGIC,
+    NEXT_AT,
     SEALED_AT,
     WORD,
     JournalCorrupt,
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 SUFFIX = ".segment"
 AHEAD = "ahead.tmp"
+SEQUENCE = "sequence"
 
 
 def segment_path(folder: Path, base_sequence: int) -> Path:
@@ -82,6 +84,11 @@ def committed_bytes(memory: mmap.mmap) -> int:
     return int(WORD.unpack_from(memory, COMMITTED_AT)[0])
 
 
+def next_sequence(memory: mmap.mmap) -> int:
+    """The sequence that the next record will have, as the writer last said."""
+    return int(WORD.unpack_from(memory, NEXT_AT)[0])
+
+
 def is_sealed(memory: mmap.mmap) -> bool:
     return bool(WORD.unpack_from(memory, SEALED_AT)[0])
 
@@ -94,22 +101,36 @@ def seal(memory: mmap.mmap) -> int:
 
 
 def trim(path: Path, size: int) -> None:
-    """Gives back what a sealed segment did not use; one without a frame goes whole.
+    """Gives back what a sealed segment did not use; one without a prediction (size 0) goes whole.
 
     A reader keeps what it has mapped, and looks for the next segment by sequence.
     """
-    if size == HEADER_BYTES:
-        path.unlink(missing_ok=True)
-    else:
+    if size:
         os.truncate(path, size)
+    else:
+        path.unlink(missing_ok=True)
 
 
-def recover(path: Path) -> None:
-    """Seals and trims a segment whose writer was killed. Raises: JournalCorrupt."""
+def recover(path: Path, *, empty: bool = False) -> None:
+    """Seals and trims a segment whose writer was killed; `empty` removes it. Raises: JournalCorrupt."""
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
         check_identity(memory, path)
         size = seal(memory)
-    trim(path, size)
+    trim(path, 0 if empty else size)
+
+
+def read_sequence(folder: Path) -> int:
+    """The sequence to go on from by the folder's own note; 0 without one. It outlives segments that were removed."""
+    try:
+        return int((folder / SEQUENCE).read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+def note_sequence(folder: Path, sequence: int) -> None:
+    temporary = folder / f"{SEQUENCE}.tmp"
+    temporary.write_text(str(sequence))
+    temporary.replace(folder / SEQUENCE)
 
 
 class Ahead:
@@ -125,7 +146,7 @@ class Ahead:
         self.slot = slot
         self.failures = 0
         self._spare: mmap.mmap | None = None
-        self._ended: queue.SimpleQueue[tuple[Path, int]] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[tuple[Path, int, int]] = queue.SimpleQueue()
         self._wanted = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="journal-files", daemon=True)
@@ -158,9 +179,9 @@ class Ahead:
         self._wanted.set()
         return spare
 
-    def ended(self, base_sequence: int, size: int) -> None:
-        """Hands over a sealed segment of which only `size` bytes are in use."""
-        self._ended.put((segment_path(self.folder, base_sequence), size))
+    def ended(self, base_sequence: int, size: int, following: int) -> None:
+        """Hands over a sealed segment: `size` bytes of it are in use, and `following` is the next sequence."""
+        self._ended.put((segment_path(self.folder, base_sequence), size, following))
         self._wanted.set()
 
     def stop(self) -> None:
@@ -172,7 +193,9 @@ class Ahead:
 
     def _trim_ended(self) -> None:
         while not self._ended.empty():
-            trim(*self._ended.get())
+            path, size, following = self._ended.get()
+            trim(path, size)
+            note_sequence(self.folder, following)
 
     def _run(self) -> None:
         while self._wanted.wait() and not self._stopped:

@@ -197,6 +197,9 @@ class JournalReader:
             if not segment.exhausted(at):
                 return None
             self._segment = None  # done with it: the next one is found by sequence
+            if self.position.sequence <= segment.base:  # it held no prediction, and another may come under its name
+                self.position = self.position._replace(offset=0)
+                return None
         return None
 
     def _advance(self, segment: SegmentReader, offsets: list[int], at: int) -> Batch:

@@ -24,6 +24,7 @@ from gateway.journal.format import (
     DATATYPE_CODES,
     FRAME,
     HEADER_BYTES,
+    NEXT_AT,
     PREDICTION,
     PREDICTION_FRAME,
     ROUTE,
@@ -34,7 +35,7 @@ from gateway.journal.format import (
     aligned,
     prediction_id,
 )
-from gateway.journal.segments import Ahead, base_sequence_of, recover, seal, segments
+from gateway.journal.segments import Ahead, base_sequence_of, read_sequence, recover, seal, segments
 
 log = logging.getLogger(__name__)
 
@@ -161,13 +162,14 @@ class Writer:
         )  # fmt: skip
         self._commit(head + body)
         self.sequence += 1
+        WORD.pack_into(cast(mmap.mmap, self._memory), NEXT_AT, self.sequence)
         self.journaled += record.status == ANSWERED
         return True
 
     def tick(self) -> None:
         """Ends a segment that has grown old, so that its rows are exported soon. Call it now and then."""
         old = time.monotonic() - self._opened > self.segment_max_age_s
-        if self._memory is None or (old and self._offset > HEADER_BYTES):
+        if self._memory is None or (old and self.sequence > self._base):
             self._rotate()
 
     def close(self) -> None:
@@ -211,30 +213,36 @@ class Writer:
         WORD.pack_into(memory, COMMITTED_AT, self._offset)
 
     def _rotate(self, *, wait_s: float = 0.0) -> bool:
+        """A fresh segment. Never a second one of the same base: the files would take each other's name."""
+        if self._memory is not None and self.sequence == self._base:
+            return False
         fresh = self._ahead.take(self.sequence, wait_s=wait_s)
         if fresh is None:
             return False
         self._seal()
         self._memory, self._offset, self._base = fresh, HEADER_BYTES, self.sequence
         self._end = len(fresh)
+        WORD.pack_into(fresh, NEXT_AT, self.sequence)
         self._introduced.clear()
         self._opened = time.monotonic()
         return True
 
     def _seal(self) -> None:
         if self._memory is not None:
-            self._ahead.ended(self._base, seal(self._memory))
+            size = seal(self._memory)
+            self._ahead.ended(self._base, size if self.sequence > self._base else 0, self.sequence)
             self._memory.close()
             self._memory, self._end = None, 0
 
     def _recover(self) -> int:
         """Seals what a killed writer left open; the sequence to go on from."""
         found = segments(self.folder)
-        following = 0
+        following = read_sequence(self.folder)
         for path in found[-2:]:
             try:
-                following = max(following, walk.end_sequence(path))
-                recover(path)
+                end = walk.end_sequence(path)
+                following = max(following, end)
+                recover(path, empty=end == base_sequence_of(path))
             except JournalCorrupt as error:
                 log.error("journal %s: %s; its readable part is kept", self.folder.name, error)
                 following = max(following, base_sequence_of(path)) + CORRUPT_JUMP

@@ -96,7 +96,7 @@ def _tensors(ran: Ran, servable: Servable) -> list[TensorRecord]:
     if outputs is None:
         return []
     own = [
-        TensorRecord(OUTPUT, index, spec.datatype, output.shape, raw_of(output))
+        TensorRecord(OUTPUT, index, spec.kept, output.shape, raw_of(output))
         for index, (spec, output) in enumerate(zip(servable.outputs, outputs, strict=True))
     ]
     live = [TensorRecord(LIVE_OUTPUT, view.index, view.datatype, view.shape, view.data) for view in ran.item.live]

@@ -30,6 +30,7 @@ class _Process:
         self.log_path = log_path
         log_path.parent.mkdir(parents=True, exist_ok=True)
         with log_path.open("ab") as output:
+            self._begins_at = output.tell()
             self.process = subprocess.Popen(
                 [sys.executable, "-m", name, *arguments],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
@@ -44,7 +45,8 @@ class _Process:
             if self.process.poll() is not None:
                 break
             time.sleep(0.02)
-        tail = self.log_path.read_text(errors="replace").strip().splitlines()[-1:]
+        said = self.log_path.read_bytes()[self._begins_at :].decode(errors="replace")
+        tail = said.strip().splitlines()[-1:]
         raise StartFailed(f"{self.name} did not start: {' '.join(tail) or 'no word'} (all of it: {self.log_path})")
 
     def stop(self) -> int:

@@ -28,3 +28,7 @@ def status(gateway: Gateway = GATEWAY, as_json: AsJson = False) -> None:
     for item in found.consumers:
         shown.add_row(item.name, item.journal, str(item.read), str(item.pending), str(item.missed))
     console.print(shown)
+    for failure in found.failures:
+        console.print(
+            f"[red]{failure.model} version {failure.version} keeps out:[/red] {failure.reason}", highlight=False
+        )

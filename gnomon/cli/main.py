@@ -1,6 +1,7 @@
 """The `gnomon` command."""
 
 import sys
+from typing import cast
 
 import grpc
 import typer
@@ -32,7 +33,8 @@ def main() -> None:
     except GnomonError as error:
         sys.exit(f"error: {error}")
     except grpc.RpcError as failure:
-        sys.exit(f"error: {failure}")
+        call = cast(grpc.Call, failure)
+        sys.exit(f"error: {call.code().name}: {call.details()}")
 
 
 if __name__ == "__main__":

@@ -81,5 +81,6 @@ def _usable(edges: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _above(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The next float32 after each value; -0.0 never comes out."""
-    return np.nextafter(values, _INFINITY) + np.float32(0)
+    """The next float32 after each value, infinity after the largest; -0.0 never comes out."""
+    with np.errstate(over="ignore"):
+        return np.nextafter(values, _INFINITY) + np.float32(0)

@@ -99,9 +99,11 @@ def _onward(snapshot: Snapshot, verdicts: tuple[GateVerdict, ...]) -> Action:
 
 
 def _load_failure(snapshot: Snapshot) -> Stop | None:
-    """A gateway that cannot load the candidate, said since the step began: older words may be of an older try."""
+    """A gateway that cannot load the candidate, said of this step's route: older words may be of an older try."""
     rollout = snapshot.ongoing.rollout
     for seen in snapshot.gateways:
+        if seen.status.applied_revision < epoch_of(rollout):
+            continue
         for failure in seen.status.failures:
             ours = (failure.model, failure.version) == (rollout.model, rollout.version)
             if ours and seen.at_s >= snapshot.began_s:

@@ -172,5 +172,6 @@ def test_health_and_reflection_answer(channel: grpc.Channel, served: str) -> Non
     assert {oip.SERVICE, "gnomon.gateway.v1.Gateway", "grpc.health.v1.Health"} <= set(database.get_services())
     found = database.FindFileContainingSymbol(oip.SERVICE)
     assert [method.name for method in found.service[0].method] == [
-        "ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer",
+        "ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer", "ModelStreamInfer",
+        "ModelConfig", "ModelStatistics", "RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload",
     ]  # fmt: skip

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from gateway.journal.format import DATATYPES, INPUT, NUMPY_OF, OUTPUT, STATUS_NAMES, JournalCorrupt, id_text
+from gateway.journal.format import ANSWERED, DATATYPES, INPUT, NUMPY_OF, OUTPUT, STATUS_NAMES, JournalCorrupt, id_text
 from gateway.journal.segments import segments
 from gateway.journal.walk import JournalReader, SegmentReader
 from gateway.journal.writer import Record, TensorRecord, Writer
@@ -198,3 +198,33 @@ def test_nothing_committed_is_lost_and_no_sequence_used_twice_when_writers_are_k
     missing = {text for text in told if len(text) == 36} - {id_text(raw) for _, raw in kept}
     assert not missing
     assert len(kept) > 500
+
+
+def test_segments_without_a_prediction_never_take_a_name_from_one_another(tmp_path):
+    writer = Writer(tmp_path, host=0, slot=0, segment_bytes=1 << 20, segment_max_age_s=0.0)
+    number = writer.schema({"model": "m", "version": 1})
+    for _ in range(5):
+        for _ in range(3):
+            time.sleep(0.02)
+            writer.tick()
+        assert writer.append(Record(writer.next_id(time.time_ns()), ANSWERED, time.time_ns(), number))
+        writer.tick()
+    writer.close()
+    reader = JournalReader(tmp_path)
+    sequences = []
+    while (batch := reader.read()) is not None:
+        sequences += batch.headers["sequence"].tolist()
+    assert sequences == [0, 1, 2, 3, 4]
+    assert reader.missed == 0
+
+
+def test_the_sequence_goes_on_when_every_segment_was_removed(tmp_path):
+    writer = Writer(tmp_path, host=0, slot=0, segment_bytes=1 << 20, segment_max_age_s=100.0)
+    for _ in range(7):
+        writer.append(Record(writer.next_id(time.time_ns()), ANSWERED, time.time_ns()))
+    writer.close()
+    for path in segments(tmp_path):
+        path.unlink()
+    again = Writer(tmp_path, host=0, slot=0, segment_bytes=1 << 20, segment_max_age_s=100.0)
+    assert again.sequence == 7
+    again.close()

@@ -60,7 +60,7 @@ def test_what_comes_next(seen: Snapshot, kind: type) -> None:
 
 STOPS: dict[str, tuple[Snapshot, str, str]] = {
     "a candidate that does not load": (
-        snapshot(gateways=(gateway(9, at_s=100.5, failures=(BROKEN,)),)),
+        snapshot(gateways=(gateway(10, at_s=100.5, failures=(BROKEN,)),)),
         "load",
         "gateway g1 could not load version 2: not an ONNX model",
     ),

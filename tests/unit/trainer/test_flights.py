@@ -34,7 +34,7 @@ def test_no_column_alone_separates_late_flights_as_a_leak_would(flights: Flights
 
 
 def test_rows_are_in_the_order_of_their_scheduled_time_and_month(flights: Flights) -> None:
-    assert (np.diff(flights.scheduled) >= np.timedelta64(0)).all()
+    assert (np.diff(flights.scheduled) >= np.timedelta64(0, "m")).all()
     assert (np.diff(flights.month) >= 0).all()
     minutes = (flights.scheduled - flights.scheduled.astype("datetime64[D]")).astype(int)
     np.testing.assert_array_equal(column(flights, "scheduled_minute"), minutes)

@@ -1,0 +1,129 @@
+"""House: the pair that is measured, with its models, on a folder that goes with it; pinned, and loopback only.
+
+Every model is served with everything on: a profile, so that drift is watched, and a second version as shadow of all
+calls. `trees-bare` is the same model with everything off that can be.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench import cores, models
+from bench.target import Target
+from gnomon.cli.embedded import Embedded
+from gnomon.client import GatewayClient, RegistryClient
+from gnomon.domain import ALL_BP, Arm, Role, Route, Score
+
+NAME = "gnomon"
+BARE = "trees-bare"
+FLAGS = ("--retention-bytes", str(512 << 20))
+APPLY_TIMEOUT_S = 30.0
+SCORE = Score(output="probabilities", column=1)
+CANARY_BP = 1_000
+
+
+class House:
+    """A running pair. `restart` keeps the folder, so that the cache is warm."""
+
+    def __init__(self, folder: Path, cache: Path, kinds: Sequence[str], flags: Sequence[str] = ()) -> None:
+        self.folder = folder
+        self._cache, self._kinds, self._flags = cache, kinds, (*FLAGS, *flags)
+        self._pair = self._start(workers=1)
+        self._push()
+        self.settle()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._pair.stop()
+
+    def _start(self, workers: int) -> Embedded:
+        return Embedded(self.folder, workers=workers, gateway_flags=self._flags)
+
+    def restart(self, workers: int) -> None:
+        self._pair.stop()
+        self._pair = self._start(workers)
+        self.settle()
+
+    @property
+    def target(self) -> Target:
+        return Target(name=NAME, address=self._pair.gateway, pids=tuple(self._workers()))
+
+    def _workers(self) -> list[int]:
+        with GatewayClient(self._pair.gateway) as gateway:
+            return [worker.pid for worker in gateway.status().workers]
+
+    def settle(self) -> None:
+        """Workers on the server's core, one each where there are more; all others on the rest."""
+        server, rest = cores.split()
+        for pid in self._pair.processes.values():
+            for other in (pid, *cores.descendants(pid)):
+                cores.pin(other, rest)
+        places = sorted(server | rest)
+        for index, pid in enumerate(self._workers()):
+            cores.pin(pid, {places[index % len(places)]})
+
+    def _push(self) -> None:
+        with RegistryClient(self._pair.registry) as registry:
+            for kind in self._kinds:
+                for seed in (1, 2, 1):  # stable, shadow, canary
+                    self._register(registry, kind, models.Recipe(kind=kind, seed=seed), watched=True)
+            for seed in (1, 2):
+                self._register(registry, BARE, models.Recipe(kind="trees", seed=seed), watched=False)
+        for kind in self._kinds:
+            self.route(kind, 1, shadow=2)
+        self.route(BARE, 1)
+
+    def _register(self, registry: RegistryClient, name: str, recipe: models.Recipe, watched: bool) -> None:
+        artifact, rows = models.artifact(recipe, self._cache), recipe.data()[0]
+        registry.register_version(
+            name,
+            artifact_sha256=registry.put_artifact(artifact),
+            profile_sha256=registry.put_artifact(models.profile(artifact, rows)) if watched else "",
+            warmup_sha256=registry.put_artifact(models.warm_up(name, rows)),
+            score=SCORE,
+        )
+
+    def route(
+        self, model: str, stable: int, *,
+        canary: int = 0, shadow: int = 0, warm: tuple[int, ...] = (), wait: bool = True,
+    ) -> int:  # fmt: skip
+        """Sets a route and waits until it is in force; its revision."""
+        with RegistryClient(self._pair.registry) as registry:
+            revision = registry.set_route(route_of(model, stable, canary, shadow, warm)).revision
+        if wait:
+            self.wait_for(revision)
+        return revision
+
+    def wait_for(self, revision: int) -> None:
+        """Raises: TimeoutError when the gateway does not come to a revision."""
+        deadline = time.monotonic() + APPLY_TIMEOUT_S
+        with GatewayClient(self._pair.gateway) as gateway:
+            while gateway.status().applied_revision < revision:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"revision {revision} was not applied in {APPLY_TIMEOUT_S:.0f} s")
+                time.sleep(0.02)
+
+    def start_s(self) -> float:
+        """From the start of the gateway's process until it said that it was ready."""
+        said = self.folder / "gateway" / "run" / "endpoints.json"
+        pid = int(json.loads(said.read_text())["pid"])
+        return cores.age_s(pid) - (time.time() - said.stat().st_mtime)
+
+    def memory_kb(self) -> list[dict[str, int]]:
+        """Of each worker."""
+        return [cores.memory_kb(pid) for pid in self._workers()]
+
+
+def route_of(model: str, stable: int, canary: int, shadow: int, warm: tuple[int, ...]) -> Route:
+    """One stable arm, and the others where their version is not 0."""
+    arms = [Arm(version=stable, role=Role.STABLE, weight_bp=ALL_BP - (CANARY_BP if canary else 0))]
+    if canary:
+        arms.append(Arm(version=canary, role=Role.CANARY, weight_bp=CANARY_BP))
+    if shadow:
+        arms.append(Arm(version=shadow, role=Role.SHADOW))
+    return Route(model=model, arms=tuple(arms), warm=warm, actor="bench", reason="benchmark")

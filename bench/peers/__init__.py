@@ -1,0 +1,1 @@
+"""What Gnomon is measured beside, each in a process of its own."""

@@ -1,0 +1,390 @@
+"""Bytes ↔ streams of one HTTP/2 connection. The only module that knows the binding of libnghttp2.
+
+Received data is acknowledged as it is taken, so a stream whose owner does not read stops its sender at the window. What
+is sent waits in the engine until the peer's window and its socket take it; owners that write much ask `queued` first.
+
+Known weakness of the binding: bytes of a DATA frame cut off by our own RST_STREAM never return to the connection's
+window. So a call that ends early is not reset: its client closes it, and `reap` resets what stays open.
+"""
+
+import asyncio
+import contextlib
+import logging
+import struct
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import ngh2
+from ngh2 import DataReceived, RequestReceived, StreamClosed
+
+from gateway.transport.guard import Guard
+from gateway.transport.limits import Limits
+from gateway.transport.metadata import Headers
+from gateway.transport.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+FRAME_BYTES = 256 << 10  # larger frames than the protocol's 16 KiB: fewer events per message
+CALM = int(ngh2.ErrorCode.ENHANCE_YOUR_CALM)
+REFUSED = int(ngh2.ErrorCode.REFUSED_STREAM)
+CANCELLED = int(ngh2.ErrorCode.CANCEL)
+DRAIN_PING = b"draining"
+DRAIN_PING_S = 2.0  # how long its answer may take
+LINGER_S = 5.0  # how long a call that was answered early may stay half open
+
+
+class Stream(Protocol):
+    """The owner of a stream: a call."""
+
+    def receive(self, data: bytes, ended: bool) -> bool:
+        """Takes data. False: it is held, and `Http2.consumed` is called when it no longer is."""
+
+    def lost(self) -> None:
+        """The peer took the call back, or is gone. Nothing can be sent any more."""
+
+    def writable(self) -> None:
+        """What was queued has left, or some of it."""
+
+
+class Acceptor(Protocol):
+    """What a connection belongs to: a server."""
+
+    outbox: Outbox
+    limits: Limits
+
+    def clock(self) -> float: ...
+
+    def opened(self, connection: "Http2") -> bool: ...
+
+    def closed(self, connection: "Http2") -> None: ...
+
+    def accept(self, connection: "Http2", stream_id: int, headers: Headers) -> Stream | None: ...
+
+
+def configuration(limits: Limits) -> ngh2.Configuration:
+    return ngh2.Configuration(
+        auto_window_update=False,
+        # Above ours, whose GOAWAY says why.
+        stream_reset_rate_limit=(2 * limits.reset_burst, 2 * limits.reset_rate),
+        glitch_rate_limit=(2 * limits.idle_frame_burst, 2 * limits.idle_frame_rate),
+        max_inbound_header_list_size=4 * limits.header_list_bytes,
+        max_inbound_header_count=512,
+        max_outbound_ack=256,
+    )
+
+
+def goaway(code: int, reason: bytes) -> bytes:
+    """A GOAWAY frame by hand, for when the engine has given up (RFC 9113, section 6.8). It names no stream as done."""
+    return struct.pack(">I", 8 + len(reason))[1:] + b"\7\0" + struct.pack(">III", 0, 0, code) + reason
+
+
+class Http2(asyncio.Protocol):
+    """One connection. Everything here runs in its event loop.
+
+    `streams` holds the calls that can still end in an answer; `now` is when the bytes at hand arrived.
+    """
+
+    __slots__ = (
+        "_acceptor", "_answered", "_clock", "_dirty", "_engine", "_finished", "_guard", "_outbox", "_paused",
+        "_transport", "_waiting", "born", "drained_at", "draining", "ending", "expires", "heard", "limits", "now",
+        "peer", "pinged", "received", "refusing", "settled", "streams", "tls",
+    )  # fmt: skip
+
+    def __init__(self, acceptor: Acceptor) -> None:
+        limits = self.limits = acceptor.limits
+        self._acceptor, self._outbox, self._clock = acceptor, acceptor.outbox, acceptor.clock
+        self.born = self.heard = self.now = self._clock()
+        self._guard = Guard(limits, self.now)
+        self._engine = ngh2.Connection(ngh2.Role.SERVER, configuration(limits))
+        self.streams: dict[int, Stream] = {}
+        self._finished: dict[int, float] = {}  # answered, and the client has not ended them: since when
+        self._waiting: dict[int, Stream] = {}  # those that have more to write than may be queued
+        self._transport: Any = None
+        self._dirty = self._paused = self._answered = False
+        self.draining = self.refusing = self.ending = self.settled = False
+        self.drained_at = self.expires = float("inf")
+        self.pinged: float | None = None  # when our PING left, while its answer is due
+        self.received = 0  # bytes of unfinished messages, counted by their calls
+        self.peer = "unknown"
+        self.tls: Any = None
+
+    # The socket's side.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self.peer = peer_name(transport.get_extra_info("peername"))
+        self.tls = transport.get_extra_info("ssl_object")
+        spoken = self.tls is None or self.tls.selected_alpn_protocol() == "h2"
+        if not spoken or not self._acceptor.opened(self):
+            self.ending = True
+            self._transport.close()
+            return
+        limits = self.limits
+        setting = ngh2.Setting
+        self._engine.initiate_connection({
+            setting.MAX_CONCURRENT_STREAMS: limits.max_streams,
+            setting.INITIAL_WINDOW_SIZE: limits.stream_window_bytes,
+            setting.MAX_FRAME_SIZE: FRAME_BYTES,
+            setting.MAX_HEADER_LIST_SIZE: limits.header_list_bytes,
+            setting.ENABLE_PUSH: 0,
+        })  # fmt: skip
+        self._engine.set_local_window_size(limits.connection_window_bytes)
+        self.touch()
+
+    def data_received(self, data: bytes) -> None:
+        if self.ending:
+            return
+        self.now = self.heard = self._clock()
+        try:
+            self._engine.receive_data(data)
+        except ngh2.NGH2Error as error:
+            abusive = isinstance(error, ngh2.DenialOfServiceError)
+            self.fail(CALM if abusive else int(ngh2.ErrorCode.PROTOCOL_ERROR), str(error).encode())
+            return
+        self._dispatch()
+        if not self._dirty:
+            self._dirty = True
+            self._outbox.add(self)
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self.touch()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.ending = True
+        self._lose_streams()
+        self._acceptor.closed(self)
+
+    # What arrived.
+
+    def _dispatch(self) -> None:
+        streams, engine = self.streams, self._engine
+        for event in engine.events():
+            kind = type(event)
+            if kind is DataReceived:
+                stream, data = streams.get(event.stream_id), event.data  # type: ignore[attr-defined]
+                if (stream is None or stream.receive(data, event.end_stream)) and data:  # type: ignore[attr-defined]
+                    engine.acknowledge_received_data(len(data), event.stream_id)  # type: ignore[attr-defined]
+                if not data and not event.end_stream:  # type: ignore[attr-defined]
+                    self._judge(self._guard.idle_frame(self.now))
+            elif kind is RequestReceived:
+                self._begin(event)  # type: ignore[arg-type]
+            elif kind is StreamClosed:
+                self._forget(event.stream_id)  # type: ignore[attr-defined]
+            else:
+                self._control(event)
+            if self.ending:
+                return
+
+    def _begin(self, event: RequestReceived) -> None:
+        stream = self._acceptor.accept(self, event.stream_id, event.headers)
+        if stream is not None:
+            self.streams[event.stream_id] = stream
+            if event.end_stream:
+                stream.receive(b"", True)
+
+    def _forget(self, stream_id: int) -> None:
+        self._finished.pop(stream_id, None)
+        self._waiting.pop(stream_id, None)
+        stream = self.streams.pop(stream_id, None)
+        if stream is not None:
+            stream.lost()
+
+    def _control(self, event: ngh2.Event) -> None:
+        """The frames that are not a call's own."""
+        match event:
+            case ngh2.WindowUpdated():
+                return  # flushing tells the streams
+            case ngh2.StreamReset():
+                self._judge(self._guard.reset(self.now))
+            case ngh2.TrailersReceived():
+                if (stream := self.streams.get(event.stream_id)) is not None:
+                    stream.receive(b"", True)
+            case ngh2.PingReceived():
+                self._judge(self._guard.ping(self.now, sent_since=self._answered))
+                self._answered = False
+            case ngh2.PingAcknowledged(opaque_data=data):
+                self.pinged = None
+                if data == DRAIN_PING:
+                    self._refuse_more()
+            case ngh2.SettingsReceived():
+                self.settled = True
+                self._judge(self._guard.idle_frame(self.now))
+            case ngh2.ConnectionClosed():
+                self._leave()
+
+    def _judge(self, reason: bytes | None) -> None:
+        if reason is not None and not self.ending:
+            log.warning("%s: %s", self.peer, reason.decode())
+            self.fail(CALM, reason)
+
+    # What is sent.
+
+    def touch(self) -> None:
+        """Something is to be sent at the end of this turn of the loop."""
+        if not self._dirty:
+            self._dirty = True
+            self._outbox.add(self)
+
+    def flush(self) -> None:
+        """Sends what the peer and its socket take."""
+        self._dirty = False
+        if self._paused or self.ending:
+            return
+        try:
+            data = self._engine.data_to_send()
+        except ngh2.NGH2Error as error:
+            self.fail(int(ngh2.ErrorCode.INTERNAL_ERROR), str(error).encode())
+            return
+        if data:
+            self._transport.write(data)
+        self._dispatch()
+        if data and self._waiting:
+            waiting, self._waiting = self._waiting, {}
+            for stream in waiting.values():
+                stream.writable()
+
+    def answer(self, stream_id: int, headers: Headers, message: bytes, trailers: Headers) -> None:
+        """A whole answer with one framed message. The stream is its owner's no more."""
+        engine = self._engine
+        self.streams.pop(stream_id, None)
+        try:
+            engine.send_response(stream_id, headers)
+            engine.send_data(stream_id, message)
+            engine.send_trailers(stream_id, trailers)
+        except ngh2.NGH2Error:
+            return  # taken back by its client in the very bytes that are being read
+        self._answered = True
+        if not self._dirty:
+            self._dirty = True
+            self._outbox.add(self)
+
+    def headers(self, stream_id: int, headers: Headers) -> None:
+        with contextlib.suppress(ngh2.NGH2Error):
+            self._engine.send_response(stream_id, headers)
+        self._answered = True
+        self.touch()
+
+    def data(self, stream_id: int, data: bytes) -> None:
+        with contextlib.suppress(ngh2.NGH2Error):
+            self._engine.send_data(stream_id, data)
+        self._answered = True
+        self.touch()
+
+    def end(self, stream_id: int, trailers: Headers, *, begun: bool) -> None:
+        """Trailers; as the only headers where none were sent. The stream is its owner's no more."""
+        self.streams.pop(stream_id, None)
+        self._waiting.pop(stream_id, None)
+        try:
+            if begun:
+                self._engine.send_trailers(stream_id, trailers)
+            else:
+                self._engine.send_response(stream_id, trailers, end_stream=True)
+        except ngh2.NGH2Error:
+            return
+        self._answered = True
+        self._finished[stream_id] = self._clock()
+        self.touch()
+
+    def reset(self, stream_id: int, code: int = CANCELLED) -> None:
+        self.streams.pop(stream_id, None)
+        with contextlib.suppress(ngh2.NGH2Error):
+            self._engine.reset_stream(stream_id, code)
+        self.touch()
+
+    def consumed(self, stream_id: int, size: int) -> None:
+        """Data that was held is not any more: its sender may go on."""
+        if not self.ending:
+            self._engine.acknowledge_received_data(size, stream_id)
+            self.touch()
+
+    def wait(self, stream_id: int, stream: Stream) -> None:
+        """`stream` is to hear of it when some of what is queued has left."""
+        self._waiting[stream_id] = stream
+
+    def queued(self, stream_id: int | None = None) -> int:
+        """Bytes of messages that wait for the peer to take them, of one stream or of all."""
+        return 0 if self.ending else self._engine.queued_body_size(stream_id)
+
+    # Its end.
+
+    def ping(self) -> None:
+        if not self.ending and self.pinged is None:
+            self.pinged = self._clock()
+            self._engine.ping()
+            self.touch()
+
+    def drain(self) -> None:
+        """Tells the client to go elsewhere, in two steps: calls on their way when the first arrives are still served.
+
+        The second follows the answer to a PING, when all that was sent before it has arrived (RFC 9113, section 6.8).
+        """
+        if self.draining or self.ending:
+            return
+        self.draining = True
+        self.drained_at = self._clock()
+        self._engine.send_shutdown_notice()
+        self._engine.ping(DRAIN_PING)
+        self.touch()
+
+    def insist(self, now: float) -> None:
+        """The second step without the answer, for a client that does not give it."""
+        if not self.ending and now - self.drained_at > DRAIN_PING_S:
+            self._refuse_more()
+
+    def _refuse_more(self) -> None:
+        if not self.refusing:
+            self.refusing = True
+            self._engine.send_goaway()
+            self.touch()
+
+    def reap(self, now: float) -> None:
+        """Resets calls that were answered long ago and that their client never ended."""
+        for stream_id, since in tuple(self._finished.items()):
+            if now - since < LINGER_S:
+                return
+            del self._finished[stream_id]
+            if not self.ending and self._engine.queued_body_size(stream_id) == 0:
+                self.reset(stream_id, int(ngh2.ErrorCode.NO_ERROR))
+
+    def fail(self, code: int, reason: bytes) -> None:
+        """Ends the connection for a fault of the peer's."""
+        if not self.ending:
+            self._transport.write(goaway(code, reason[:200]))
+            self._close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _leave(self) -> None:
+        """Closes what both sides are done with. The client hangs up first, so that nothing on its way is lost."""
+        self.ending = True
+        self._lose_streams()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+
+    def _close(self) -> None:
+        self.ending = True
+        self._transport.close()
+        self._lose_streams()
+
+    def _lose_streams(self) -> None:
+        streams, self.streams = self.streams, {}
+        self._finished.clear()
+        self._waiting.clear()
+        for stream in streams.values():
+            stream.lost()
+
+
+def peer_name(address: Any) -> str:
+    """An address as gRPC writes it."""
+    if isinstance(address, Sequence) and not isinstance(address, str | bytes) and len(address) >= 2:
+        host, port = address[0], address[1]
+        return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
+    return "unix:" if address is not None else "unknown"
