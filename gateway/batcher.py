@@ -66,6 +66,7 @@ class Batcher:
         self.inline_run_us = inline_run_us
         self.batch_run_us = batch_run_us
         self.flushed = flushed
+        self.ran: Callable[[Servable, int, int], None] = lambda servable, rows, taken_ns: None  # told of each run
         self._queues: dict[Servable, list[Job]] = {}
         self._runners = ThreadPoolExecutor(threads, thread_name_prefix="model-run")
 
@@ -115,7 +116,9 @@ class Batcher:
         if isinstance(outputs, Exception):
             self._alone(servable, jobs, outputs, started_ns, ended_ns)
             return
-        servable.cost.update(sum(job.rows for job in jobs), (ended_ns - started_ns) / 1e3)
+        rows = sum(job.rows for job in jobs)
+        servable.cost.update(rows, (ended_ns - started_ns) / 1e3)
+        self.ran(servable, rows, ended_ns - started_ns)
         if len(jobs) == 1:
             jobs[0].done(outputs, started_ns, ended_ns)
             return

@@ -61,7 +61,8 @@ class Taken(NamedTuple):
     route: Route
     servable: Servable
     inputs: Inputs
-    wanted: Sequence[int]
+    wanted: tuple[int, ...]
+    kind: object  # calls of one kind differ in their rows only
 
 
 class Job:
@@ -94,7 +95,8 @@ class Job:
     @property
     def layout(self) -> object:
         """Jobs with equal layouts have inputs that differ in their rows only."""
-        return tuple((name, array.dtype.str, array.shape[1:]) for name, array in sorted(self.feeds.items()))
+        assert self.taken is not None
+        return self.taken.kind
 
     def choose(self, choice: Choice, route: Route, servable: Servable) -> None:
         """Remembers which arm it fell to, whatever becomes of it."""

@@ -5,29 +5,37 @@ is answered from the run. Any transport may hand calls to `infer`; `ModelInfer` 
 """
 
 import asyncio
+import time
 from collections import Counter
 from typing import Any
 
 from gateway import codec
 from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
+from gateway.counters import Counters, VersionCounters
+from gateway.extensions import NAMES, Extensions
+from gateway.fastcodec.inputs import take
+from gateway.fastcodec.request import Decoder
+from gateway.fastcodec.response import encode
 from gateway.job import REASON_BYTES, Call, Job, Taken, outcome_of
 from gateway.journal.format import ANSWERED, id_text
-from gateway.journal.writer import Writer
+from gateway.journal.writer import TensorRecord, Writer
 from gateway.sampling import is_offered
 from gateway.servables import Servable, Servables
 from gateway.serving import Serving
 from gateway.transport.awaited import AwaitedCall, Refusal
 from gnomon import errors, oip
+from gnomon.domain import Role
 from gnomon.servicer import unary
 from gnomon.status import reply_of
 
 VERSION = "0.1.0"
 ROUTING_KEY = "x-routing-key"
+ARM_NAMES = ("", *(role.name.lower() for role in Role))  # by the number of the role
 REQUEST_ID_BYTES = 1024  # of the caller's id, in the journal
 
 
-class InferenceService:
+class InferenceService(Extensions):
     """The Open Inference Protocol, served from what is loaded. Written by: the worker's event loop."""
 
     def __init__(
@@ -48,6 +56,9 @@ class InferenceService:
         self.max_message_bytes = max_message_bytes
         self.serving = Serving()  # written by the worker, as a whole
         self.draining = False
+        self.counters = Counters()
+        self.batcher.ran = self._ran
+        self._decoder = Decoder()
         self._unkeyed: Counter[str] = Counter()  # calls without a routing key, by model
 
     def infer(self, data: bytes, call: Call) -> None:
@@ -61,15 +72,15 @@ class InferenceService:
 
     def _take_up(self, job: Job, data: bytes) -> None:
         self._admit(job.call)
-        request = codec.parse(data)
-        job.request_id = request.id.encode()[:REQUEST_ID_BYTES]
+        request = self._decoder.decode(data)
+        job.request_id = request.id_raw[:REQUEST_ID_BYTES]
         version = codec.version_number(request.model_version) if request.model_version else 0
-        key = job.call.metadata(ROUTING_KEY) or codec.routing_key(request)
+        key = job.call.metadata(ROUTING_KEY) or request.routing_key
         route, choice = self.serving.choose(request.model_name, version, key, self._unkeyed)
         servable = self.servables.get(request.model_name, choice.version)
         job.choose(choice, route, servable)
-        inputs, wanted = codec.read_inputs(request, servable), codec.wanted_outputs(request, servable)
-        job.take(Taken(request, choice, route, self.servables.lend(servable), inputs, wanted))
+        inputs, wanted, kind = take(request, servable)
+        job.take(Taken(request, choice, route, self.servables.lend(servable), inputs, wanted, kind))
         self.batcher.put(servable, job)
 
     def _admit(self, call: Call) -> None:
@@ -98,18 +109,17 @@ class InferenceService:
         assert taken is not None
         records = codec.output_records(taken.servable, outputs)
         prediction_id = self.journal.next_id(job.arrived_unix_ns)
-        reply = codec.response(taken.request, taken.servable, records, taken.wanted, raw=taken.inputs.raw)
-        reply.parameters["prediction_id"].string_param = id_text(prediction_id)
-        reply.parameters["arm"].string_param = taken.choice.role.name.lower()
-        reply.parameters["epoch"].int64_param = taken.route.revision
-        message: bytes = reply.SerializeToString()
+        message = encode_reply(taken, records, prediction_id)
         if len(message) > self.max_message_bytes:
-            raise errors.MessageTooLarge(
-                f"the reply has {len(message)} bytes; at most {self.max_message_bytes} are sent"
-            )
+            limit = self.max_message_bytes
+            raise errors.MessageTooLarge(f"the reply has {len(message)} bytes; at most {limit} are sent")
+        record = job.record(prediction_id, ANSWERED, tensors=taken.inputs.records + records)
         offered = is_offered(taken.route, taken.choice.version, self.journal.name, self.journal.sequence)
-        written = self.journal.append(job.record(prediction_id, ANSWERED, tensors=taken.inputs.records + records))
-        self.books.journaled(written, offered=offered)
+        self.books.journaled(self.journal.append(record), offered=offered)
+        self._counters_of(job).answer(
+            rows=record.rows, decode_ns=record.decode_ns, queue_ns=record.queue_ns, run_ns=record.run_ns,
+            total_ns=record.total_ns, unix_ms=record.arrived_unix_ns // 1_000_000,
+        )  # fmt: skip
         return message
 
     def refuse(self, job: Job, error: BaseException) -> None:
@@ -120,10 +130,19 @@ class InferenceService:
             record = job.record(self.journal.next_id(job.arrived_unix_ns), outcome, reason=reason)
             self.books.refusal_journaled(self.journal.append(record))
         finally:  # whatever happens to the record, the call ends
+            if job.taken is not None:
+                self._counters_of(job).fail(time.perf_counter_ns() - job.began_ns)
             self._give_back(job)
             self.books.end(outcome)
             if not isinstance(error, asyncio.CancelledError):
                 job.call.fail(*reply_of(error))
+
+    def _ran(self, servable: Servable, rows: int, taken_ns: int) -> None:
+        self.counters.of(servable.version.model, servable.version.version).ran(rows, taken_ns)
+
+    def _counters_of(self, job: Job) -> VersionCounters:
+        assert job.taken is not None
+        return self.counters.of(job.taken.route.model, job.taken.choice.version)
 
     def _give_back(self, job: Job) -> None:
         if job.taken is not None:
@@ -158,7 +177,7 @@ class InferenceService:
 
     @unary
     async def ServerMetadata(self, request: Any, context: Any) -> Any:
-        return oip.ServerMetadataResponse(name="gnomon", version=VERSION, extensions=[])
+        return oip.ServerMetadataResponse(name="gnomon", version=VERSION, extensions=NAMES)
 
     @unary
     async def ModelMetadata(self, request: Any, context: Any) -> Any:
@@ -170,8 +189,15 @@ class InferenceService:
                 into.add(name=spec.name, datatype=spec.datatype, shape=spec.shape)
         return reply
 
-    def _named(self, request: Any) -> Servable:
-        """The version a metadata call is about: the one it names, else the stable one."""
-        route = self.serving.table(request.name).route
-        number = codec.version_number(request.version) if request.version else route.stable.version
-        return self.servables.get(request.name, number)
+
+def encode_reply(taken: Taken, records: list[TensorRecord], prediction_id: bytes) -> bytes:
+    """The reply's bytes: raw by a template; typed, for a call that was, by the general encoder."""
+    arm, epoch = ARM_NAMES[taken.choice.role], taken.route.revision
+    if taken.inputs.raw:
+        return encode(taken.servable, taken.request.id_raw, records, taken.wanted, prediction_id, arm, epoch)
+    reply = codec.response(taken.request, taken.servable, records, taken.wanted, raw=False)
+    reply.parameters["prediction_id"].string_param = id_text(prediction_id)
+    reply.parameters["arm"].string_param = arm
+    reply.parameters["epoch"].int64_param = epoch
+    message: bytes = reply.SerializeToString()
+    return message

@@ -78,9 +78,10 @@ class DirectCall:
 
     def fail(self, code: grpc.StatusCode, details: str, trailing: Sequence[tuple[str, str]] = ()) -> None:
         if not (self._done or self.cancelled):
+            fields = failure(code, details, trailing)
             self._done = True
             self._release()
-            self._connection.end(self._stream_id, failure(code, details, trailing), begun=False)
+            self._connection.end(self._stream_id, fields, begun=False)
 
     # For the connection.
 
@@ -104,11 +105,17 @@ class DirectCall:
         self._release()
         if not self._done:
             self.cancelled = True
-            if self.on_cancel is not None:
-                self.on_cancel()
+            self._tell()
 
     def writable(self) -> None:
         """Nothing waits: an answer is queued whole."""
+
+    def _tell(self) -> None:
+        if self.on_cancel is not None:
+            try:
+                self.on_cancel()
+            except Exception as error:
+                log.error("on_cancel of a direct call raised", exc_info=error)
 
     def _take(self, data: bytes) -> None:
         """Raises: Refusal."""

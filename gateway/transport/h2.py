@@ -11,16 +11,16 @@ import asyncio
 import contextlib
 import logging
 import struct
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import ngh2
 from ngh2 import DataReceived, RequestReceived, StreamClosed
 
 from gateway.transport.guard import Guard
 from gateway.transport.limits import Limits
+from gateway.transport.listener import peer_name
 from gateway.transport.metadata import Headers
-from gateway.transport.outbox import Outbox
+from gateway.transport.stream import Acceptor, Stream
 
 log = logging.getLogger(__name__)
 
@@ -31,34 +31,6 @@ CANCELLED = int(ngh2.ErrorCode.CANCEL)
 DRAIN_PING = b"draining"
 DRAIN_PING_S = 2.0  # how long its answer may take
 LINGER_S = 5.0  # how long a call that was answered early may stay half open
-
-
-class Stream(Protocol):
-    """The owner of a stream: a call."""
-
-    def receive(self, data: bytes, ended: bool) -> bool:
-        """Takes data. False: it is held, and `Http2.consumed` is called when it no longer is."""
-
-    def lost(self) -> None:
-        """The peer took the call back, or is gone. Nothing can be sent any more."""
-
-    def writable(self) -> None:
-        """What was queued has left, or some of it."""
-
-
-class Acceptor(Protocol):
-    """What a connection belongs to: a server."""
-
-    outbox: Outbox
-    limits: Limits
-
-    def clock(self) -> float: ...
-
-    def opened(self, connection: "Http2") -> bool: ...
-
-    def closed(self, connection: "Http2") -> None: ...
-
-    def accept(self, connection: "Http2", stream_id: int, headers: Headers) -> Stream | None: ...
 
 
 def configuration(limits: Limits) -> ngh2.Configuration:
@@ -73,9 +45,12 @@ def configuration(limits: Limits) -> ngh2.Configuration:
     )
 
 
-def goaway(code: int, reason: bytes) -> bytes:
-    """A GOAWAY frame by hand, for when the engine has given up (RFC 9113, section 6.8). It names no stream as done."""
-    return struct.pack(">I", 8 + len(reason))[1:] + b"\7\0" + struct.pack(">III", 0, 0, code) + reason
+def goaway(code: int, last: int, reason: bytes) -> bytes:
+    """A GOAWAY frame by hand, for when the engine has given up (RFC 9113, section 6.8).
+
+    `last`: the last stream that was begun; what came after it may be tried again elsewhere.
+    """
+    return struct.pack(">I", 8 + len(reason))[1:] + b"\7\0" + struct.pack(">III", 0, last, code) + reason
 
 
 class Http2(asyncio.Protocol):
@@ -85,8 +60,8 @@ class Http2(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_acceptor", "_answered", "_clock", "_dirty", "_engine", "_finished", "_guard", "_outbox", "_paused",
-        "_transport", "_waiting", "born", "drained_at", "draining", "ending", "expires", "heard", "limits", "now",
+        "_acceptor", "_answered", "_clock", "_dirty", "_engine", "_finished", "_guard", "_last", "_outbox",
+        "_paused", "_transport", "_waiting", "born", "drained_at", "draining", "ended_at", "ending", "expires", "heard", "limits", "now",
         "peer", "pinged", "received", "refusing", "settled", "streams", "tls",
     )  # fmt: skip
 
@@ -102,7 +77,8 @@ class Http2(asyncio.Protocol):
         self._transport: Any = None
         self._dirty = self._paused = self._answered = False
         self.draining = self.refusing = self.ending = self.settled = False
-        self.drained_at = self.expires = float("inf")
+        self.drained_at = self.ended_at = self.expires = float("inf")
+        self._last = 0
         self.pinged: float | None = None  # when our PING left, while its answer is due
         self.received = 0  # bytes of unfinished messages, counted by their calls
         self.peer = "unknown"
@@ -180,6 +156,7 @@ class Http2(asyncio.Protocol):
                 return
 
     def _begin(self, event: RequestReceived) -> None:
+        self._last = event.stream_id
         stream = self._acceptor.accept(self, event.stream_id, event.headers)
         if stream is not None:
             self.streams[event.stream_id] = stream
@@ -353,7 +330,7 @@ class Http2(asyncio.Protocol):
     def fail(self, code: int, reason: bytes) -> None:
         """Ends the connection for a fault of the peer's."""
         if not self.ending:
-            self._transport.write(goaway(code, reason[:200]))
+            self._transport.write(goaway(code, self._last, reason[:200]))
             self._close()
 
     def abort(self) -> None:
@@ -362,15 +339,15 @@ class Http2(asyncio.Protocol):
 
     def _leave(self) -> None:
         """Closes what both sides are done with. The client hangs up first, so that nothing on its way is lost."""
-        self.ending = True
+        self.ending, self.ended_at = True, self._clock()
         self._lose_streams()
-        if self._transport.can_write_eof():
+        if self.tls is None and self._transport.can_write_eof():
             self._transport.write_eof()
         else:
             self._transport.close()
 
     def _close(self) -> None:
-        self.ending = True
+        self.ending, self.ended_at = True, self._clock()
         self._transport.close()
         self._lose_streams()
 
@@ -380,11 +357,3 @@ class Http2(asyncio.Protocol):
         self._waiting.clear()
         for stream in streams.values():
             stream.lost()
-
-
-def peer_name(address: Any) -> str:
-    """An address as gRPC writes it."""
-    if isinstance(address, Sequence) and not isinstance(address, str | bytes) and len(address) >= 2:
-        host, port = address[0], address[1]
-        return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
-    return "unix:" if address is not None else "unknown"

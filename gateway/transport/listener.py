@@ -3,6 +3,7 @@
 import os
 import socket
 from contextlib import suppress
+from typing import Any
 
 BACKLOG = 1024
 
@@ -46,6 +47,14 @@ def _bind_path(path: str) -> socket.socket:
     bound.setblocking(False)
     bound.bind(path)
     return bound
+
+
+def peer_name(address: Any) -> str:
+    """The other end of a socket, as gRPC writes it."""
+    if isinstance(address, tuple) and len(address) >= 2:
+        host, port = address[0], address[1]
+        return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
+    return "unix:" if address is not None else "unknown"
 
 
 def port_of(bound: socket.socket) -> int:

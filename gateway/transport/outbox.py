@@ -1,7 +1,10 @@
 """Connections with something to send. Whatever one turn of the event loop produced leaves in one write a connection."""
 
 import asyncio
+import logging
 from typing import Protocol
+
+log = logging.getLogger(__name__)
 
 
 class Sender(Protocol):
@@ -28,7 +31,10 @@ class Outbox:
         """Sends what there is, at once."""
         dirty, self._dirty = self._dirty, []
         for sender in dirty:
-            sender.flush()
+            try:
+                sender.flush()
+            except Exception as error:  # one connection's fault is not the others'
+                log.error("a connection could not be flushed", exc_info=error)
 
     def _turn(self) -> None:
         self._scheduled = False

@@ -18,7 +18,7 @@ import grpc
 
 from gateway.transport.call import Call
 from gateway.transport.direct import DirectCall, Handler
-from gateway.transport.h2 import Http2, Stream
+from gateway.transport.h2 import Http2
 from gateway.transport.head import Head, NotGrpc, list_bytes, read
 from gateway.transport.limits import Limits
 from gateway.transport.listener import BACKLOG, bind, port_of
@@ -28,6 +28,7 @@ from gateway.transport.refusal import Refusal
 from gateway.transport.reply import failure, not_grpc
 from gateway.transport.routes import Routes
 from gateway.transport.runner import run
+from gateway.transport.stream import Stream
 from gateway.transport.tls import Tls
 from gateway.transport.upkeep import Upkeep, expiry
 
@@ -150,7 +151,8 @@ class Server(grpc.aio.Server):
             connection.abort()
         for bound, _ in self._bound:
             bound.close()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=LEAVE_S)
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._stopped.set()
 

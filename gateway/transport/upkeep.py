@@ -7,6 +7,7 @@ from gateway.transport.h2 import Http2
 from gateway.transport.limits import Limits
 
 PERIOD_S = 1.0
+CLOSE_S = 5.0  # for a client to take our last words and hang up
 
 
 def expiry(born: float, limits: Limits, chance: float) -> float:
@@ -29,7 +30,7 @@ def tend(connection: Http2, now: float, limits: Limits) -> None:
 
 
 def _is_dead(connection: Http2, now: float, limits: Limits) -> bool:
-    if connection.ending:  # it has had a whole period to hang up
+    if now - connection.ended_at > CLOSE_S:
         return True
     if not connection.settled and now - connection.born > limits.handshake_timeout_s:
         return True
