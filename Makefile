@@ -22,6 +22,9 @@ demo: $(READY)   ## run the main job on real flights; figures in demo-data/summa
 test: $(READY)   ## run the test suite
 	$(BIN)/python -m pytest
 
+bench: $(READY)  ## measure beside the peers; bench-results/bench.json and bench.png
+	$(BIN)/python -m bench
+
 check: $(READY) lint types generated  ## lint, types, import directions, generated code
 
 lint: $(READY)

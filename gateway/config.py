@@ -12,6 +12,7 @@ from typing import Any
 from gateway.layout import Layout
 
 PREFIX = "GNOMON_GATEWAY_"
+TRANSPORTS = ("ngh2", "grpcio")
 
 
 class ConfigInvalid(ValueError):
@@ -30,6 +31,7 @@ class Config:
     host: str = _setting("127.0.0.1", "address to listen on")
     grpc_port: int = _setting(8500, "port of the inference protocol; 0 picks one")
     http_port: int = _setting(8502, "port of /metrics and /healthz; 0 picks one")
+    transport: str = _setting("ngh2", "what carries the calls: ngh2 (libnghttp2 under uvloop) or grpcio")
     registry: str = _setting("127.0.0.1:8501", "HOST:PORT of the registry")
     workers: int = _setting(1, "worker processes sharing the port")
     max_message_bytes: int = _setting(16 << 20, "largest request or reply")
@@ -64,6 +66,8 @@ class Config:
         for name in ("grpc_port", "http_port"):
             if not 0 <= getattr(self, name) <= 65_535:
                 raise ConfigInvalid(f"{name} = {getattr(self, name)}: 0 to 65535 expected")
+        if self.transport not in TRANSPORTS:
+            raise ConfigInvalid(f"transport = {self.transport!r}: one of {', '.join(TRANSPORTS)} expected")
         if self.workers > 64:
             raise ConfigInvalid(f"workers = {self.workers}: at most 64 expected")
         if self.segment_bytes < 2 * self.max_message_bytes + (1 << 20):

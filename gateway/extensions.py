@@ -104,7 +104,7 @@ class Extensions:
     servables: Servables
     counters: Counters
 
-    def infer(self, data: bytes, call: Call) -> None:
+    def infer(self, data: bytes | memoryview, call: Call) -> None:
         raise NotImplementedError
 
     def _named(self, request: Any) -> Servable:

@@ -61,7 +61,7 @@ class InferenceService(Extensions):
         self._decoder = Decoder()
         self._unkeyed: Counter[str] = Counter()  # calls without a routing key, by model
 
-    def infer(self, data: bytes, call: Call) -> None:
+    def infer(self, data: bytes | memoryview, call: Call) -> None:
         """Takes up one ModelInfer call; it ends later in `answer` or `refuse`."""
         job = Job(call, self)
         self.books.begin()
@@ -70,7 +70,7 @@ class InferenceService(Extensions):
         except Exception as error:
             self.refuse(job, error)
 
-    def _take_up(self, job: Job, data: bytes) -> None:
+    def _take_up(self, job: Job, data: bytes | memoryview) -> None:
         self._admit(job.call)
         request = self._decoder.decode(data)
         job.request_id = request.id_raw[:REQUEST_ID_BYTES]

@@ -60,9 +60,9 @@ class Http2(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_acceptor", "_answered", "_clock", "_dirty", "_engine", "_finished", "_guard", "_last", "_outbox",
-        "_paused", "_transport", "_waiting", "born", "drained_at", "draining", "ended_at", "ending", "expires", "heard", "limits", "now",
-        "peer", "pinged", "received", "refusing", "settled", "streams", "tls",
+        "_acceptor", "_answered", "_clock", "_dirty", "_engine", "_finished", "_guard", "_last", "_outbox", "_paused",
+        "_transport", "_waiting", "born", "drained_at", "draining", "ended_at", "ending", "expires", "heard", "limits",
+        "now", "peer", "pinged", "received", "refusing", "settled", "streams", "tls",
     )  # fmt: skip
 
     def __init__(self, acceptor: Acceptor) -> None:

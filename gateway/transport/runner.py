@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import Any
 
@@ -21,7 +21,7 @@ async def run(call: Call, method: Method, threads: Executor) -> None:
     """One call, from its first message to its status. Never raises."""
     context = Context(call, method)
     try:
-        argument = requests(context) if method.reads_stream else _decoded(method, call.pop())
+        argument = Requests(context) if method.reads_stream else _decoded(method, call.pop())
         await _STYLES[method.style](context, method, call, argument, threads)
         call.close(context.trailers())
     except asyncio.CancelledError:
@@ -59,9 +59,22 @@ def _decoded(method: Method, data: bytes) -> Any:
         raise Refusal(INTERNAL, "the request could not be decoded") from None
 
 
-async def requests(context: Context) -> AsyncIterator[Any]:
-    while (request := await context.read()) is not grpc.aio.EOF:
-        yield request
+class Requests:
+    """What a handler that reads a stream iterates over. It may stop before the end."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def __aiter__(self) -> "Requests":
+        return self
+
+    async def __anext__(self) -> Any:
+        request = await self._context.read()
+        if request is grpc.aio.EOF:
+            raise StopAsyncIteration
+        return request
 
 
 def _answer(context: Context, method: Method, call: Call, response: Any) -> None:
@@ -97,7 +110,7 @@ async def _function(context: Context, method: Method, call: Call, argument: Any,
         _answer(context, method, call, await loop.run_in_executor(threads, method.function, given, seen))
 
 
-def _blocking(requests: AsyncIterator[Any], loop: asyncio.AbstractEventLoop) -> Iterator[Any]:
+def _blocking(requests: Requests, loop: asyncio.AbstractEventLoop) -> Iterator[Any]:
     """In a thread: the requests, each awaited in the loop."""
 
     async def following() -> Any:

@@ -1,4 +1,4 @@
-"""One embedded pair for the whole contract suite: a real registry and a real gateway over loopback."""
+"""One embedded pair a transport for the whole contract suite: a real registry and a real gateway over loopback."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +17,10 @@ from tests.waiting import serves, until
 FLAGS = ("--max-message-bytes", str(4 << 20), "--segment-bytes", str(16 << 20), "--segment-max-age-s", "1")
 
 
-@pytest.fixture(scope="session")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    folder: Path = tmp_path_factory.mktemp("pair")
-    with Embedded(folder, gateway_flags=FLAGS) as running:
+@pytest.fixture(scope="session", params=["ngh2", "grpcio"])
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    folder: Path = tmp_path_factory.mktemp(f"pair-{request.param}")
+    with Embedded(folder, gateway_flags=(*FLAGS, "--transport", request.param)) as running:
         yield running
 
 

@@ -17,6 +17,7 @@ class Everything:
         self.cancelled = asyncio.Event()
         self.done_callbacks = 0
         self.written = 0
+        self.slow = 0
 
     async def Echo(self, request: bytes, context: Any) -> bytes:
         return request
@@ -66,6 +67,7 @@ class Everything:
         self.done_callbacks += 1
 
     async def Slow(self, request: bytes, context: Any) -> bytes:
+        self.slow += 1
         await asyncio.sleep(0.05)
         return request
 

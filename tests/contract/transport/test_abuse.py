@@ -226,6 +226,7 @@ GOOD = valid("Echo", framed(b"abc"))
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
+    st.booleans(),
     st.lists(
         st.one_of(
             st.binary(max_size=200),
@@ -238,9 +239,9 @@ GOOD = valid("Echo", framed(b"abc"))
         ),
         min_size=10,
         max_size=10,
-    )
+    ),
 )
-def test_no_bytes_hurt_the_server(sent: list[bytes]) -> None:
+def test_no_bytes_hurt_the_server(direct: bool, sent: list[bytes]) -> None:
     """Whatever arrives, nothing is raised in the loop, nothing is left behind, and the next client is served."""
 
     async def run() -> None:
@@ -249,6 +250,8 @@ def test_no_bytes_hurt_the_server(sent: list[bytes]) -> None:
         loop.set_exception_handler(lambda _, context: faults.append(context))
         server = Server(Limits(keepalive_s=0))
         running = Running(server, build(server), server.add_insecure_port("127.0.0.1:0"))
+        if direct:
+            server.add_direct(path("Echo"), lambda message, call: call.reply(bytes(message)))
         await server.start()
         for data in sent:
             reader, writer = await asyncio.open_connection("127.0.0.1", running.port)

@@ -182,6 +182,8 @@ async def test_reflection_lists_services(channel: grpc.aio.Channel) -> None:
 
 async def test_stopping_lets_calls_finish(running: Running, channel: grpc.aio.Channel) -> None:
     replies = [asyncio.ensure_future(call(channel, "Slow")(b"x")) for _ in range(20)]
-    await asyncio.sleep(0.02)
+    async with asyncio.timeout(5):
+        while running.servicer.slow < 20:
+            await asyncio.sleep(0.001)
     await running.server.stop(5)
     assert await asyncio.gather(*replies) == [b"x"] * 20
