@@ -9,13 +9,14 @@ import dataclasses
 import logging
 from collections.abc import Callable
 
-from gnomon.domain import Role, RolloutState
+from gnomon.domain import Role, RolloutState, Route
 from gnomon.errors import StaleRevision
 from gnomon.rollout import GateVerdict, Policy, Rollout
 from registry.changes import Changes
 from registry.rollout.decide import Action, Advance, Promote, Snapshot, Stop, Wait, next_action
 from registry.rollout.evidence import epochs_of, frozen_tau_us
 from registry.rollout.ledger import Ledger
+from registry.rollout.policy import check_comparable
 from registry.stats import Stats
 from registry.store.rollouts import Ongoing
 from registry.threads import Lane
@@ -40,9 +41,12 @@ class Controller:
         self._latest: dict[StepKey, tuple[GateVerdict, ...]] = {}
 
     async def start(self, model: str, number: int, policy: Policy, actor: str) -> Rollout:
-        """Begins a rollout from the route in force. Raises: Precondition, ApprovalMissing, IllegalTransition."""
+        """Begins a rollout from the route in force.
+
+        Raises: Precondition, ApprovalMissing, GateNotPassed, IllegalTransition.
+        """
         before = await self._store.run(self._ledger.origin, model, number)
-        tau_us = self._tau_us(model, before.revision, before.stable.version, policy)
+        tau_us = self._tau_us(before, policy)
         return await self._changes.make(self._ledger.start, model, number, policy, actor, tau_us, epoch=before.revision)
 
     async def get(self, model: str, number: int = 0) -> Rollout:
@@ -101,12 +105,16 @@ class Controller:
         elif isinstance(action, Stop):
             await self._changes.make(self._ledger.stop, rollout, action.gate, action.reason, action.verdicts)
 
-    def _tau_us(self, model: str, epoch: int, stable: int, policy: Policy) -> int | None:
-        """Stable's p99 under the route before, where the very first step is a canary; else it is frozen later."""
+    def _tau_us(self, before: Route, policy: Policy) -> int | None:
+        """Stable's p99 under the route before, where the very first step is a canary; else it is frozen later.
+
+        Raises: GateNotPassed.
+        """
         if policy.steps[0].role is not Role.CANARY:
             return None
-        arms = self._stats.arms(model, [epoch])
-        mine = [arm for arm in arms if arm.role is Role.STABLE and arm.version == stable]
+        arms = self._stats.arms(before.model, [before.revision])
+        mine = [arm for arm in arms if arm.role is Role.STABLE and arm.version == before.stable.version]
+        check_comparable(policy, before, sum(arm.answered for arm in mine))
         return frozen_tau_us(mine, policy.p99_budget_us)
 
     def _with_latest(self, rollout: Rollout) -> Rollout:

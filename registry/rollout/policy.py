@@ -1,8 +1,9 @@
 """What a rollout may be started on: pure, so that every refusal is a line in a table of situations."""
 
-from gnomon.domain import Route, Version
-from gnomon.errors import ApprovalMissing, IllegalTransition, Precondition
-from gnomon.rollout import Rollout
+from gnomon.domain import Role, Route, Version
+from gnomon.errors import ApprovalMissing, GateNotPassed, IllegalTransition, Precondition
+from gnomon.rollout import Policy, Rollout
+from registry.rollout.evidence import TAU_CALLS
 
 
 def check_start(candidate: Version, route: Route | None, running: Rollout | None) -> Route:
@@ -20,3 +21,16 @@ def check_start(candidate: Version, route: Route | None, running: Rollout | None
     if route.stable.version == number:
         raise IllegalTransition(f"version {number} of {model!r} is the stable arm already; roll out another")
     return route
+
+
+def check_comparable(policy: Policy, route: Route, stable_calls: int) -> None:
+    """A canary that begins at once is held to stable's p99 from its first call, so that p99 must be known by then.
+
+    Raises: GateNotPassed.
+    """
+    begins_at_once = policy.steps[0].role is Role.CANARY and policy.max_latency_ratio is not None
+    if begins_at_once and stable_calls < TAU_CALLS:
+        raise GateNotPassed(
+            f"version {route.stable.version} of {route.model!r} has {stable_calls} calls reported in epoch "
+            f"{route.revision}; its p99 needs {TAU_CALLS}: begin with a shadow step, or wait for them"
+        )

@@ -9,6 +9,7 @@ import pytest
 from gnomon.cli.embedded import Embedded
 from gnomon.client import GatewayClient, RegistryClient
 from gnomon.domain import Arm, Role, RolloutState, Route, Stage
+from gnomon.errors import GateNotPassed
 from gnomon.rollout import Policy, Rollout, Step
 from tests import models
 from tests.calling import Caller
@@ -33,10 +34,17 @@ class House:
 
     def roll_out(self, name: str, policy: Policy) -> tuple[Rollout, Caller]:
         """Version 2 under traffic, until the registry has decided."""
-        self.registry.start_rollout(name, 2, policy, actor="test")
+        until(lambda: self.started(name, policy))
         with Caller(self.pair.gateway, name) as caller:
             ended = until(lambda: self.ended(name), timeout_s=90.0)
         return ended, caller
+
+    def started(self, name: str, policy: Policy) -> Rollout | None:
+        """None while the registry knows too little of stable to compare with."""
+        try:
+            return self.registry.start_rollout(name, 2, policy, actor="test")
+        except GateNotPassed:
+            return None
 
     def ended(self, name: str) -> Rollout | None:
         rollout = self.registry.get_rollout(name)
@@ -95,6 +103,8 @@ def test_a_slow_canary_goes_back_by_its_p99(house: House) -> None:
     policy = Policy(
         steps=(canary(1_000, 50), canary(10_000, 50)), alpha=0.01, p99_budget_us=3_000_000, max_latency_ratio=2.0
     )
+    with pytest.raises(GateNotPassed, match="0 calls"):
+        house.registry.start_rollout("slow", 2, policy, actor="test")
     with Caller(house.pair.gateway, "slow") as before:
         until(lambda: len(before.answered) > 300)
     ended, caller = house.roll_out("slow", policy)
