@@ -36,6 +36,7 @@ class Config:
     workers: int = _setting(1, "worker processes sharing the port")
     max_message_bytes: int = _setting(16 << 20, "largest request or reply")
     max_in_flight: int = _setting(1024, "calls a worker takes at a time; one more is shed")
+    max_streams: int = _setting(128, "calls in flight on one connection; its client holds the rest back")
     inline_run_us: int = _setting(1_000, "model runs longer than this leave the event loop for a thread")
     batch_run_us: int = _setting(500, "calls read together are merged while their run is expected to take no longer")
     drain_timeout_s: float = _setting(10.0, "how long calls in flight may take to end after SIGTERM")
@@ -54,6 +55,7 @@ class Config:
             "workers",
             "max_message_bytes",
             "max_in_flight",
+            "max_streams",
             "segment_bytes",
             "retention_bytes",
             "shadow_batch_rows",

@@ -84,9 +84,10 @@ class InferenceService(Extensions):
         self.batcher.put(servable, job)
 
     def _admit(self, call: Call) -> None:
-        """Raises: ShuttingDown, Overloaded, DeadlineExceeded: before anything is spent on the call."""
-        if self.draining:
-            raise errors.ShuttingDown("this gateway is shutting down")
+        """Raises: Overloaded, DeadlineExceeded: before anything is spent on the call.
+
+        A call that the transport let in while the worker drains is answered: the transport sends clients away.
+        """
         if self.books.in_flight > self.max_in_flight:
             raise errors.Overloaded(f"{self.max_in_flight} calls are in flight, as many as this worker takes")
         remaining = call.time_remaining()

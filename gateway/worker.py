@@ -1,11 +1,12 @@
 """A worker: one event loop, one journal, one port shared with other workers. The composition root of the data plane.
 
 Start: lock the journal, take up its sequence, connect to the supervisor, load what it says, listen, tell it.
-Stop (SIGTERM, or the supervisor gone): not serving on health → refuse calls → end those in flight → seal the journal.
+Stop (SIGTERM, or the supervisor gone): not serving on health → GOAWAY → answer what is in flight → seal the journal.
 """
 
 import asyncio
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -93,8 +94,9 @@ class Worker:
     def _server(self) -> grpc.aio.Server:
         """The transport that was asked for. On ours, calls for predictions come by the short way."""
         if self.config.transport == "grpcio":
-            return grpcio.server(self.config.max_message_bytes)
-        server = Server(Limits(max_message_bytes=self.config.max_message_bytes))
+            return grpcio.server(self.config.max_message_bytes, self.config.max_streams)
+        limits = Limits(max_message_bytes=self.config.max_message_bytes, max_streams=self.config.max_streams)
+        server = Server(limits)
         server.add_direct(f"/{SERVICE}/ModelInfer", self.service.infer)
         self.service.batcher.flushed = server.flush
         return server
@@ -182,6 +184,7 @@ class Worker:
         for name, number in self.servables.retire(self.keep):
             log.info("unloaded %s version %d", name, number)
         if first:
+            gc.freeze()  # what is there now stays: no collection has to look at it again
             await self.server.start()
             await self.health.set_serving(True)
 

@@ -21,13 +21,13 @@ class Health(health.aio.HealthServicer):  # type: ignore[misc]  # grpcio-health-
             await self.set(service, state)
 
 
-def server(max_message_bytes: int) -> grpc.aio.Server:
+def server(max_message_bytes: int, max_streams: int) -> grpc.aio.Server:
     """A server without handlers or a port."""
     options = [
         ("grpc.so_reuseport", 1),
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.max_send_message_length", max_message_bytes),
-        ("grpc.max_concurrent_streams", 4096),
+        ("grpc.max_concurrent_streams", max_streams),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ("grpc.http2.max_ping_strikes", 4),
     ]

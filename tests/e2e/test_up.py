@@ -179,6 +179,21 @@ def test_a_worker_killed_under_load_comes_back_and_nothing_answered_is_lost(star
             assert gateway.trace(identity).status == "answered"
 
 
+def test_a_worker_told_to_go_under_load_fails_no_call(start: Start) -> None:
+    up = start("--workers", "2")
+    push(up, "thing", models.scaled(2.0))
+    serve(up, "thing", 1)
+    with GatewayClient(up.gateway) as gateway, contextlib.ExitStack() as callers:
+        calling = [callers.enter_context(Caller(up.gateway, "thing")) for _ in range(4)]
+        for round_ in range(4):
+            until(lambda wanted=100 * (round_ + 1): all(len(caller.answered) > wanted for caller in calling))
+            victim = next(worker for worker in patient_status(gateway).workers if worker.ready and worker.pid)
+            os.kill(victim.pid, signal.SIGTERM)
+            until(lambda wanted=round_ + 1: restarts(gateway) == wanted)
+            until(lambda: all(worker.ready for worker in patient_status(gateway).workers))
+    assert [caller.errors for caller in calling] == [[], [], [], []]
+
+
 def patient_status(gateway: GatewayClient) -> Any:
     """The status, asked again where the worker that was asked was the one killed."""
 
