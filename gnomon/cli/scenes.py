@@ -196,15 +196,15 @@ class Scenes:
         return rollout
 
     def _tell_decisions(self, rollout: Rollout) -> None:
+        """Each step forward, and the numbers of the gates that let it pass."""
+        words = {"advanced": "advanced to", "promoted": "promoted after"}
         for decision in rollout.decisions:
-            why = "; ".join(
-                f"{verdict.gate}: {verdict.reason}" for verdict in decision.verdicts if verdict.verdict == "pass"
-            )
-            if decision.action in ("advanced", "promoted"):
-                step = self.policy.steps[min(decision.step, len(self.policy.steps) - 1)]
-                self.story.tell(
-                    f"[dim]{decision.action} at {step.role.name.lower()} {step.weight_bp / 100:g} %: {why}[/dim]"
-                )
+            if decision.action not in words:
+                continue
+            step = self.policy.steps[decision.step]
+            self.story.tell(f"{words[decision.action]} {step.role.name.lower()} {step.weight_bp / 100:g} %")
+            for verdict in decision.verdicts:
+                self.story.tell(f"[dim]  {verdict.gate}: {verdict.reason}[/dim]")
 
     def _must_stop(self, ended: Rollout) -> None:
         self.story.check(
