@@ -35,7 +35,7 @@ class Config:
     calls_limit: int = field(
         default=1024, metadata={"help": "most calls at once, watches included; others are refused"}
     )
-    drift_ticks_kept: int = field(default=1800, metadata={"help": "sub-windows of drift counts kept for each version"})
+    drift_ticks_kept: int = field(default=720, metadata={"help": "sub-windows of drift counts kept for each version"})
     drift_alpha: float = field(
         default=1e-3, metadata={"help": "chance of a false drift alarm over all monitors of a version"}
     )

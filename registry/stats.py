@@ -7,7 +7,7 @@ Weakness: the counts of a gateway that never comes back stay until the registry 
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gnomon.domain import Role
 from gnomon.errors import InvalidInput
@@ -16,6 +16,7 @@ from gnomon.stats.latency import BUCKETS
 from registry.sums import sum_arms, sum_pairs
 
 GATEWAYS_KEPT = 256
+VERSIONS_KEPT = 32  # whose drift counts are held: those reported last
 COUNTS_KEPT = 4_096  # arms, and again pairs, of one gateway
 
 ArmKey = tuple[str, int, int, Role]  # model, epoch, version, role
@@ -80,8 +81,10 @@ class Stats:
         return tuple(self._ticks.get((model, version), {}).values())
 
     def _keep_tick(self, gateway_id: str, tick: DriftTick) -> None:
-        kept = self._ticks.setdefault((tick.model, tick.version), {})
+        key = (tick.model, tick.version)
+        kept = self._ticks[key] = self._ticks.pop(key, {})  # behind the versions that were heard of less lately
         kept[gateway_id, tick.tick] = tick
+        _drop_first(self._ticks, VERSIONS_KEPT)
         if len(kept) > self._ticks_kept:
             del kept[min(kept, key=lambda key: key[1])]
 
@@ -104,7 +107,7 @@ def _replace(kept: dict[str, dict[Key, Count]], gateway_id: str, counts: dict[Ke
     _drop_first(kept, GATEWAYS_KEPT)
 
 
-def _drop_first(kept: dict[str, object] | dict[str, Seen] | dict[str, dict[Key, Count]], limit: int) -> None:
+def _drop_first(kept: dict[Any, Any], limit: int) -> None:
     if len(kept) > limit:
         del kept[next(iter(kept))]
 
