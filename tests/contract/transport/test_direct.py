@@ -31,7 +31,7 @@ async def test_metadata_and_time_are_read_when_asked_for(ours: Ours) -> None:
     def tell(data: Any, call: DirectCall) -> None:
         remaining = call.time_remaining()
         assert remaining is not None
-        assert 4 < remaining <= 5
+        assert 4 < remaining <= 5.5  # clients round what they send up
         assert call.metadata("absent") is None
         assert call.peer.startswith("ipv4:127.0.0.1:")
         call.reply(b"|".join(call.metadata(name) or b"" for name in ("x-key", "x-raw-bin")))
