@@ -158,7 +158,7 @@ class Ahead:
         """The spare segment under its name, or None when the disk has not given one yet."""
         deadline = time.monotonic() + wait_s
         while self._spare is None and time.monotonic() < deadline:
-            time.sleep(0.005)
+            time.sleep(0.0005)
         spare = self._spare
         if spare is None:
             return None

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 NO_PARENT = bytes(16)
 PADDING = [bytes(size) for size in range(ALIGN)]
+PATIENCE_S = 0.02  # rather one short stall than a lost record; a disk that hangs costs it once
 CORRUPT_JUMP = 1_000_000  # sequences left out where a segment's end cannot be read: none is ever given twice
 
 
@@ -126,6 +127,7 @@ class Writer:
         self._offset = HEADER_BYTES
         self._end = 0  # of the open segment
         self._opened = time.monotonic()
+        self._patient = True  # whether the next segment is worth a moment's wait: not after it failed to come once
         self._rotate(wait_s=10.0)
 
     @property
@@ -216,7 +218,8 @@ class Writer:
         """A fresh segment. Never a second one of the same base: the files would take each other's name."""
         if self._memory is not None and self.sequence == self._base:
             return False
-        fresh = self._ahead.take(self.sequence, wait_s=wait_s)
+        fresh = self._ahead.take(self.sequence, wait_s=max(wait_s, PATIENCE_S if self._patient else 0.0))
+        self._patient = fresh is not None
         if fresh is None:
             return False
         self._seal()

@@ -133,8 +133,10 @@ def test_a_huge_name_is_refused_in_few_words(client: RegistryClient, stub: Any) 
 
 
 def test_a_deadline_that_has_passed_is_told_as_such(registry: Any) -> None:
+    """A client's timer is not instant: over loopback the answer may be there before it goes off."""
     with RegistryClient(registry.target, timeout_s=0.0) as client, pytest.raises(DeadlineExceeded):
-        client.list_models()
+        for _ in range(100):
+            client.list_models()
 
 
 def test_a_registry_that_is_not_there_is_unavailable(own_registry: Any) -> None:
