@@ -17,7 +17,7 @@ from gateway import servables
 from gateway.config import Config
 from gateway.consumer import alone, consume, stop_event
 from gateway.journal.cursor import Checkpoint
-from gateway.journal.format import ANSWERED
+from gateway.journal.format import ANSWERED, host_of
 from gateway.journal.readers import Follower, Readers
 from gateway.journal.walk import Batch
 from gateway.journal.writer import Writer
@@ -171,7 +171,7 @@ def lowest_priority() -> None:
 def host_number(config: Config) -> int:
     """The bits of the gateway's id that go into prediction ids."""
     identity = config.layout.identity
-    return int(identity.read_text().strip(), 16) & 0xFFFFF if identity.exists() else 0
+    return host_of(identity.read_text().strip()) if identity.exists() else 0
 
 
 def run(config: Config) -> None:

@@ -22,7 +22,7 @@ from gateway.children import Child
 from gateway.config import Config
 from gateway.crew import Crew
 from gateway.desired import Desired
-from gateway.journal.format import HOST_BITS, JournalCorrupt
+from gateway.journal.format import JournalCorrupt, host_of
 from gateway.journal.segments import recover, segments
 from gateway.layout import Layout
 from gateway.ports import reserve_shared
@@ -59,11 +59,6 @@ def identity(layout: Layout) -> str:
     if not layout.identity.exists():
         layout.identity.write_text(secrets.token_hex(8))
     return layout.identity.read_text().strip()
-
-
-def host_of(gateway_id: str) -> int:
-    """The bits of the id that go into prediction ids."""
-    return int(gateway_id, 16) & ((1 << HOST_BITS) - 1)
 
 
 def seal_orphans(layout: Layout, workers: int) -> None:

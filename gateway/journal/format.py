@@ -113,6 +113,11 @@ class JournalCorrupt(ValueError):
     """A segment, or a frame in it, that is not what it should be; the message says which and where."""
 
 
+def host_of(gateway_id: str) -> int:
+    """The bits of a gateway's id, hexadecimal, that go into prediction ids."""
+    return int(gateway_id, 16) & ((1 << HOST_BITS) - 1)
+
+
 def aligned(size: int) -> int:
     """`size` rounded up to the alignment of frames."""
     return (size + ALIGN - 1) & -ALIGN

@@ -94,14 +94,9 @@ def _chunks(servable: Servable, items: Sequence[Item], batch_rows: int) -> Itera
 
 def _layout(servable: Servable, item: Item) -> object:
     """What must agree for calls to run together; None for a call that has to run alone."""
-    if not item.rows or not batches(servable):
+    if not item.rows or not servable.takes_any_rows:
         return None
     return tuple((name, array.dtype.str, array.shape[1:]) for name, array in sorted(item.feeds.items()))
-
-
-def batches(servable: Servable) -> bool:
-    """Whether the first axis of all inputs and outputs is free: that of the rows."""
-    return all(spec.shape[:1] == (-1,) for spec in (*servable.inputs, *servable.outputs))
 
 
 def _run_chunk(servable: Servable, chunk: list[Item]) -> list[Ran] | None:
