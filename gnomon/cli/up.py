@@ -26,7 +26,7 @@ def up(
         signal.signal(number, lambda *_: stopping.set())
     try:
         pair = Embedded(folder, grpc_port=grpc_port, registry_port=registry_port, http_port=http_port, workers=workers)
-    except StartFailed as error:
+    except (StartFailed, OSError) as error:
         console.print(f"[red]error:[/red] {error}", highlight=False)
         raise typer.Exit(1) from None
     console.print(f"inference  {pair.gateway}  (Open Inference Protocol v2, gRPC)", highlight=False)

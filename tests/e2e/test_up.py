@@ -146,6 +146,15 @@ def test_a_port_in_use_is_said_so_and_nothing_is_left_running(tmp_path: Path) ->
     assert port in done.stdout
 
 
+def test_a_file_in_the_place_of_the_folder_is_said_so(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    done = subprocess.run([*GNOMON, "up", "--dir", str(file)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert str(file) in done.stdout.replace("\n", "")
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_a_folder_in_use_is_refused(start: Start) -> None:
     up = start()
     command = [*GNOMON, "up", "--dir", str(up.folder), "--grpc-port", "0", "--registry-port", "0", "--http-port", "0"]
