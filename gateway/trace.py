@@ -142,6 +142,8 @@ def _of_row(row: dict[str, Any], schema: Any, place: Place) -> pb.PredictionTrac
         decode_us=int(row["decode_us"]), queue_us=int(row["queue_us"]), run_us=int(row["run_us"]),
         total_us=int(row["total_us"]), artifact_sha256=row["artifact_sha256"], reason=row["reason"],
     )  # fmt: skip
+    from gateway.shipping.whole import tensors_of
+
     role = Role[row["role"].upper()] if row["role"] else 0
     trace.why.CopyFrom(
         pb.Explanation(
@@ -154,12 +156,8 @@ def _of_row(row: dict[str, Any], schema: Any, place: Place) -> pb.PredictionTrac
             rule=row["rule"],
         )
     )
-    for column, values in row.items():
-        side, _, name = column.partition(".")
-        if side in ("input", "output") and not name.endswith(".shape") and values is not None:
-            into = trace.inputs if side == "input" else trace.outputs
-            field = schema.field(column)
-            datatype = field.metadata[b"datatype"].decode()
-            array = np.array(values, object if datatype == "BYTES" else field.type.value_type.to_pandas_dtype())
-            into.add(name=name, datatype=datatype, shape=row[f"{column}.shape"], raw=raw_of(array))
+    for tensor in tensors_of(row, schema):
+        if tensor.side in ("input", "output"):
+            into = trace.inputs if tensor.side == "input" else trace.outputs
+            into.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape, raw=raw_of(tensor.values))
     return trace

@@ -1,22 +1,20 @@
 """One sealed segment into Parquet files: each whole or not at all, and the same files whenever it is shipped again."""
 
-import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from gateway.journal.columns import groups
-from gateway.journal.format import HEADER_BYTES, STATUS_NAMES, JournalCorrupt
+from gateway.journal.format import STATUS_NAMES
 from gateway.journal.segments import committed_bytes, is_sealed
-from gateway.journal.walk import Batch, Position, SegmentReader
+from gateway.journal.walk import Position, SegmentReader
+from gateway.shipping import parquet
+from gateway.shipping.frames import Walked, walk
 from gateway.shipping.names import Partition, dataset, folder_model
-from gateway.shipping.rows import tables
-
-READ_LIMIT = 16_384
-ROW_GROUP = 65_536
+from gateway.shipping.rows import Part, parts, table
 
 
 @dataclass
@@ -39,56 +37,38 @@ def ship(path: Path, journal: str, root: Path) -> Shipped | None:
     reader = SegmentReader(path)
     if not is_sealed(reader.memory):
         return None
-    shipped = Shipped(Position(reader.base, committed_bytes(reader.memory), reader.base))
-    parts: dict[Partition, list[pa.Table]] = {}
-    for batch in _batches(reader, shipped):
-        _count(batch, shipped)
-        for group in groups(batch):
-            for partition, table in tables(group, journal):
-                parts.setdefault(partition, []).append(table)
-            shipped.rows.update(_ended(group.model, group.headers["status"].tolist(), journal))
-    for partition, found in parts.items():
-        write(found, partition.path(root, journal, reader.base), shipped)
+    walked = walk(reader)
+    shipped = _counted(walked, reader)
+    for partition, found in _tables(walked, journal, shipped):
+        shipped.bytes += parquet.write(found, partition.path(root, journal, reader.base))
+        shipped.files += 1
     return shipped
 
 
-def write(found: list[pa.Table], path: Path, shipped: Shipped) -> None:
-    """One file, by a rename; readers find it whole."""
-    table = pa.concat_tables(found, promote_options="default").sort_by("sequence")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
-    shipped.files += 1
-    shipped.bytes += temporary.stat().st_size
-    os.replace(temporary, path)
+def _counted(walked: Walked, reader: SegmentReader) -> Shipped:
+    sequences = walked.frames.headers["sequence"]
+    following = int(sequences[-1]) + 1 if len(sequences) else reader.base
+    position = Position(reader.base, committed_bytes(reader.memory), following)
+    gaps = following - reader.base - len(sequences)
+    corrupt = ""
+    if walked.corrupt_at is not None:
+        corrupt = f"{reader.path}: the frame at byte {walked.corrupt_at} has a wrong length or checksum"
+    return Shipped(position, gaps=gaps, corrupt=corrupt)
 
 
-def _batches(reader: SegmentReader, shipped: Shipped) -> list[Batch]:
-    """All batches of a sealed segment; what follows a corrupt frame is left out, and said."""
-    found: list[Batch] = []
-    at, limit = HEADER_BYTES, READ_LIMIT
-    while True:
-        try:
-            offsets, at = reader.read(at, limit)
-        except JournalCorrupt as error:
-            if limit == 1:
-                shipped.corrupt = str(error)
-                return found
-            limit = 1  # frame by frame, up to the bad one
-            continue
-        if not offsets:
-            return found
-        found.append(reader.batch(offsets))
+def _tables(walked: Walked, journal: str, shipped: Shipped) -> Iterator[tuple[Partition, pa.Table]]:
+    """A table a file."""
+    alike: dict[Partition, list[Part]] = {}
+    for part in parts(walked.frames, walked.schemas) if len(walked.frames) else ():
+        alike.setdefault(part.partition, []).append(part)
+        shipped.rows.update(_ended(part, journal))
+    for partition, found in alike.items():
+        tables = [table(part, journal) for part in found]
+        whole = tables[0] if len(tables) == 1 else pa.concat_tables(tables, promote_options="default")
+        yield partition, whole if len(tables) == 1 else whole.sort_by("sequence")
 
 
-def _count(batch: Batch, shipped: Shipped) -> None:
-    last = int(batch.headers["sequence"][-1])
-    shipped.gaps += last + 1 - shipped.position.sequence - len(batch)
-    shipped.position = shipped.position._replace(sequence=last + 1)
-
-
-def _ended(model: str, statuses: list[int], journal: str) -> Counter[tuple[str, str, str]]:
-    counted = Counter(statuses)
-    return Counter(
-        {(dataset(journal), folder_model(model), STATUS_NAMES.get(status, "")): n for status, n in counted.items()}
-    )
+def _ended(part: Part, journal: str) -> Counter[tuple[str, str, str]]:
+    counted = np.bincount(part.frames.headers["status"], minlength=1)
+    key = dataset(journal), folder_model(part.partition.model)
+    return Counter({(*key, STATUS_NAMES.get(status, "")): int(n) for status, n in enumerate(counted) if n})

@@ -7,34 +7,32 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from gateway.journal.columns import HEAD_BYTES, Group
+from gateway.shipping import kernels
+from gateway.shipping.frames import Frames, Memory
 
-_HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), np.uint8).reshape(256, 2)
 _UUID_BYTES = 36
-_UUID_DIGITS = [*range(8), *range(9, 13), *range(14, 18), *range(19, 23), *range(24, 36)]
 
 
 def uuids(raw: NDArray[Any], *, nullable: bool = False) -> pa.Array:
     """Ids (n,) of 16 bytes as people see them; all zero is null where `nullable`."""
     octets = np.frombuffer(raw.tobytes(), np.uint8).reshape(len(raw), 16)
-    text = np.full((len(raw), _UUID_BYTES), ord("-"), np.uint8)
-    text[:, _UUID_DIGITS] = _HEX[octets].reshape(len(raw), 32)
+    empty = ~octets.any(axis=1) if nullable else None
+    if empty is not None and empty.all():
+        return pa.nulls(len(raw), pa.string())
+    text = np.empty((len(raw), _UUID_BYTES), np.uint8)
+    kernels.hexadecimal(octets, text)
     offsets = np.arange(len(raw) + 1, dtype=np.int32) * _UUID_BYTES
-    array = _strings(offsets, text)
-    if not nullable:
-        return array
-    return pa.compute.if_else(pa.array(octets.any(axis=1)), array, pa.scalar(None, pa.string()))
+    array = pa.StringArray.from_buffers(len(raw), pa.py_buffer(offsets), pa.py_buffer(text))
+    return array if empty is None else pa.compute.if_else(pa.array(empty), pa.scalar(None, pa.string()), array)
 
 
-def request_ids(group: Group) -> pa.Array:
-    lengths = group.headers["request_id_bytes"].astype(np.int32)
-    return _texts(group, np.zeros(len(group), np.int32), lengths)
+def request_ids(frames: Frames) -> pa.Array:
+    return _texts(frames.memory, frames.texts_at(), frames.headers["request_id_bytes"].astype(np.int64))
 
 
-def reasons(group: Group) -> pa.Array:
-    return _texts(
-        group, group.headers["request_id_bytes"].astype(np.int32), group.headers["reason_bytes"].astype(np.int32)
-    )
+def reasons(frames: Frames) -> pa.Array:
+    begin = frames.texts_at() + frames.headers["request_id_bytes"]
+    return _texts(frames.memory, begin.astype(np.int64), frames.headers["reason_bytes"].astype(np.int64))
 
 
 def names(codes: NDArray[Any], of: dict[int, str]) -> pa.Array:
@@ -42,20 +40,21 @@ def names(codes: NDArray[Any], of: dict[int, str]) -> pa.Array:
     return pa.array([of.get(code, "") for code in range(256)], pa.string()).take(pa.array(codes.astype(np.int32)))
 
 
-def _texts(group: Group, begin: NDArray[np.int32], lengths: NDArray[np.int32]) -> pa.Array:
-    """Bytes [begin, begin + length) behind each frame's head. What is not UTF-8 is replaced."""
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    width = int((begin + lengths).max(initial=0))
-    at = np.arange(width, dtype=np.int32)
-    inside = (at >= begin[:, None]) & (at < (begin + lengths)[:, None])
-    array = _strings(offsets, group.matrix[:, HEAD_BYTES : HEAD_BYTES + width][inside])
+def packed(memory: Memory, begin: NDArray[np.int64], sizes: NDArray[np.int64]) -> pa.Array:
+    """Bytes [begin, begin + size) of the segment, each an element."""
+    offsets = np.zeros(len(begin) + 1, np.int32)
+    np.cumsum(sizes, out=offsets[1:])
+    data = np.empty(int(offsets[-1]), np.uint8)
+    kernels.pack(memory.octets, begin, sizes, data)
+    return pa.Array.from_buffers(pa.binary(), len(begin), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def _texts(memory: Memory, begin: NDArray[np.int64], sizes: NDArray[np.int64]) -> pa.Array:
+    """What is not UTF-8 is replaced."""
+    array = packed(memory, begin, sizes)
+    text = array.view(pa.string())
     try:
-        array.validate(full=True)
+        text.validate(full=True)
     except pa.ArrowInvalid:
-        return pa.array([item.as_py().decode("utf-8", "replace") for item in array.view(pa.binary())], pa.string())
-    return array
-
-
-def _strings(offsets: NDArray[np.int32], characters: NDArray[np.uint8]) -> pa.Array:
-    data = pa.py_buffer(np.ascontiguousarray(characters))
-    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), data)
+        return pa.array([item.as_py().decode("utf-8", "replace") for item in array], pa.string())
+    return text

@@ -60,10 +60,13 @@ def test_a_call_becomes_a_row_with_all_that_the_journal_says_of_it(tmp_path):
         "sequence": 0, "arrived": datetime(2023, 11, 14, 22, 13, 20, 123_456, UTC), "model": "flights", "version": 1,
         "role": "stable", "epoch": 1, "rule": "key", "bucket": 77, "weight_bp": 9_900, "key_hash": 1 << 63,
         "status": "answered", "reason": "", "rows": 2, "decode_us": 1.0, "queue_us": 2.5, "run_us": 30.0,
-        "total_us": 50.0, "artifact_sha256": "a" * 64, "input.x": X.ravel().tolist(), "input.x.shape": [2, 3],
-        "output.score": (2 * X).ravel().tolist(), "output.score.shape": [2, 3],
+        "total_us": 50.0, "artifact_sha256": "a" * 64,
+        **{f"input.x[{column}]": X[:, column].tolist() for column in range(3)}, "input.x.shape": [2, 3],
+        **{f"output.score[{column}]": (2 * X)[:, column].tolist() for column in range(3)}, "output.score.shape": [2, 3],
     }  # fmt: skip
-    assert pq.read_schema(path).field("input.x").metadata == {b"datatype": b"FP32"}
+    said = {b"datatype": b"FP32", b"side": b"input", b"tensor": b"x", b"column": b"2"}
+    field = pq.read_schema(path).field("input.x[2]")
+    assert (field.type, field.metadata) == (pa.list_(pa.float32()), said)
 
 
 def test_every_datatype_keeps_its_values(tmp_path):
@@ -108,9 +111,13 @@ def test_versions_and_hours_are_files_of_their_own_and_calls_without_a_model_are
     }
     by_sequence = {row["sequence"]: row for row in rows_of(config)}
     assert set(by_sequence) == set(range(5))
-    assert (by_sequence[3]["reason"], by_sequence[3]["input.x"], by_sequence[3]["status"]) == ("broke", None, "failed")
+    assert (by_sequence[3]["reason"], by_sequence[3]["input.x[0]"], by_sequence[3]["status"]) == (
+        "broke",
+        None,
+        "failed",
+    )
     assert (by_sequence[4]["request_id"], by_sequence[4]["role"]) == ("�", "")
-    assert "output.score" not in by_sequence[1]
+    assert "output.score[0]" not in by_sequence[1]
     assert shipper.rows["predictions", "_unknown", "rejected"] == 1
     counted = {(item.name, item.labels.get("status")): item.value for item in read_page(config.layout.page("shipper"))}
     assert counted["gnomon_shipped_rows_total", "answered"] == 3
@@ -141,7 +148,7 @@ def test_a_shadow_frame_carries_both_answers(tmp_path):
     drained(config)
     (row,) = rows_of(config, "shadow")
     assert row["parent_id"] == "00010203-0405-0607-0809-0a0b0c0d0e0f"
-    assert row["live_output.score"] == (2 * X).ravel().tolist()
+    assert [row[f"live_output.score[{column}]"] for column in range(3)] == (2 * X).T.tolist()
     assert (row["role"], row["rule"]) == ("shadow", "shadow")
 
 
@@ -158,8 +165,8 @@ def test_a_folder_of_files_is_read_as_one_table(tmp_path):
     table = pq.read_table(config.layout.parquet / "predictions")
     assert sorted(table["model"].to_pylist()) == ["_unknown"] * 3 + ["flights"] * 6
     one_model = pq.read_table(config.layout.parquet / "predictions" / "model=flights")
-    assert {"date", "hour", "input.x"} <= set(one_model.column_names)
-    assert one_model["input.x"].null_count == 3
+    assert {"date", "hour", "input.x[0]"} <= set(one_model.column_names)
+    assert one_model["input.x[0]"].null_count == 3
 
 
 def test_only_sealed_segments_are_shipped(tmp_path):

@@ -1,0 +1,220 @@
+"""Compiled loops over a mapped segment: finding frames, checking them, and copying what lies in them into columns.
+
+No Python per record: a segment of two hundred thousand frames is some twenty calls of these. All take the segment as
+an array of bytes, or of wider words where what they read is aligned to them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
+from gateway.journal.format import FRAME, PREDICTION
+
+Octets = NDArray[np.uint8]
+Words = NDArray[np.uint64]
+Longs = NDArray[np.int64]
+
+FRAME_BYTES = FRAME.size
+POLYNOMIAL = 0xEDB88320  # of zlib's CRC-32, reflected
+BYTE = np.uint64(0xFF)
+DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
+
+
+class Kernel:
+    """A function, compiled at its first call; a cache on disk saves the next process that, where one can be written."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self._compiled: Callable[..., Any] | None = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self._compiled is None:
+            return self._first(*arguments)
+        return self._compiled(*arguments)
+
+    def _first(self, *arguments: Any) -> Any:
+        try:
+            compiled = numba.njit(cache=True, nogil=True)(self.function)
+            result = compiled(*arguments)
+        except (OSError, RuntimeError):  # nowhere to write, or the place filled up
+            compiled = numba.njit(nogil=True)(self.function)
+            result = compiled(*arguments)
+        self._compiled = compiled
+        return result
+
+
+def crc_tables() -> NDArray[np.uint32]:
+    """(8, 256): table k takes a byte k places ahead of the end of 8. Source: Kounavis and Berry, slicing-by-8, 2005."""
+    table: NDArray[Any] = np.arange(256, dtype=np.uint32)
+    for _ in range(8):
+        table = (table >> 1) ^ (np.uint32(POLYNOMIAL) * (table & 1))
+    tables = [table]
+    for _ in range(7):
+        tables.append((tables[-1] >> 8) ^ table[tables[-1] & 0xFF])
+    return np.ascontiguousarray(tables, np.uint32)
+
+
+@register_jitable
+def _crc32(words: Words, begin: Any, end: Any, tables: NDArray[np.uint32]) -> np.uint32:
+    """zlib.crc32 of 8-byte words [begin, end)."""
+    crc = np.uint64(0xFFFFFFFF)
+    for at in range(begin, end):
+        word = words[at] ^ crc
+        crc = np.uint64(
+            tables[7, word & BYTE]
+            ^ tables[6, (word >> np.uint64(8)) & BYTE]
+            ^ tables[5, (word >> np.uint64(16)) & BYTE]
+            ^ tables[4, (word >> np.uint64(24)) & BYTE]
+            ^ tables[3, (word >> np.uint64(32)) & BYTE]
+            ^ tables[2, (word >> np.uint64(40)) & BYTE]
+            ^ tables[1, (word >> np.uint64(48)) & BYTE]
+            ^ tables[0, word >> np.uint64(56)]
+        )
+    return np.uint32(crc ^ np.uint64(0xFFFFFFFF))
+
+
+def _scan(
+    memory: Octets, words: Words, start: int, end: int, tables: NDArray[np.uint32], frames: Longs, others: Longs
+) -> tuple[int, int, int]:
+    """Offsets of prediction frames, and of the others, in [start, end).
+
+    (predictions, others, where it stopped): at `end`, or at the first frame whose length or checksum is wrong.
+    """
+    found, other = 0, 0
+    at: Any = start
+    while at < end:
+        head = words[at >> 3]
+        size = np.int64(head & np.uint64(0xFFFFFFFF))
+        if size < FRAME_BYTES or size & 7 or at + size > end:
+            break
+        if _crc32(words, (at + 8) >> 3, (at + size) >> 3, tables) != np.uint32(head >> np.uint64(32)):
+            break
+        if memory[at + 8] == PREDICTION:
+            frames[found] = at
+            found += 1
+        else:
+            others[other] = at
+            other += 1
+        at += size
+    return found, other, at
+
+
+def _heads(words: Words, frames: Longs, heads: Words) -> None:
+    """The fixed part of each frame, (n, words of it)."""
+    for row in range(len(frames)):
+        at = frames[row] >> 3
+        for word in range(heads.shape[1]):
+            heads[row, word] = words[at + word]
+
+
+def _locate(
+    memory: Octets, numbers: NDArray[np.uint32], first: Longs, ends: Longs, counts: Longs, wanted: Longs, places: Longs
+) -> None:
+    """Where the wanted tensors of each frame lie.
+
+    `first` is where a frame's tensors begin, `counts` how many it has, `wanted` (m, 3) direction, index, datatype;
+    `places` (m, n, 4) takes data, bytes, dimensions and their number, and stays as it is where there is no such tensor.
+    """
+    for row in range(len(first)):
+        at = first[row]
+        for _ in range(counts[row]):
+            if at + 8 > ends[row]:
+                break
+            dimensions = np.int64(memory[at + 2])
+            size = np.int64(numbers[(at + 4) >> 2])
+            data = at + 8 + ((4 * dimensions + 7) & -8)
+            following = data + ((size + 7) & -8)
+            if following > ends[row]:
+                break
+            for number in range(len(wanted)):
+                if (
+                    memory[at] == wanted[number, 0]
+                    and memory[at + 3] == wanted[number, 1]
+                    and memory[at + 1] == wanted[number, 2]
+                ):
+                    places[number, row, 0] = data
+                    places[number, row, 1] = size
+                    places[number, row, 2] = at + 8
+                    places[number, row, 3] = dimensions
+            at = following
+
+
+def _transpose(items: Any, begin: Longs, counts: Longs, columns: Any) -> None:
+    """Rows of `len(columns)` items, `counts` of them from each `begin` on, into columns (width, rows in all)."""
+    width, to = len(columns), 0
+    for frame in range(len(begin)):
+        at = begin[frame]
+        for _ in range(counts[frame]):
+            for column in range(width):
+                columns[column, to] = items[at]
+                at += 1
+            to += 1
+
+
+def _count_elements(memory: Octets, begin: Longs, sizes: Longs, counts: Longs) -> None:
+    """How many elements each BYTES tensor has; -1 for one that is not made of elements."""
+    for row in range(len(begin)):
+        at, end, count = begin[row], begin[row] + sizes[row], 0
+        while at < end:
+            if at + 4 > end:
+                at = end + 1
+                break
+            at += 4 + _length(memory, at)
+            count += 1
+        counts[row] = count if at == end else -1
+
+
+def _elements(memory: Octets, begin: Longs, counts: Longs, places: Longs, sizes: Longs) -> None:
+    """Where each element lies, tensor after tensor, and its bytes."""
+    to = 0
+    for row in range(len(begin)):
+        at = begin[row]
+        for _ in range(counts[row]):
+            size = _length(memory, at)
+            places[to], sizes[to] = at + 4, size
+            at += 4 + size
+            to += 1
+
+
+@register_jitable
+def _length(memory: Octets, at: Any) -> Any:
+    """4 bytes, little-endian, wherever they lie."""
+    low = np.int64(memory[at]) | (np.int64(memory[at + 1]) << 8)
+    return low | (np.int64(memory[at + 2]) << 16) | (np.int64(memory[at + 3]) << 24)
+
+
+def _pack(memory: Octets, begin: Longs, sizes: Longs, packed: Octets) -> None:
+    """Strings from where they lie, back to back."""
+    to = 0
+    for row in range(len(begin)):
+        at = begin[row]
+        for step in range(sizes[row]):
+            packed[to + step] = memory[at + step]
+        to += sizes[row]
+
+
+def _hexadecimal(ids: Octets, text: Octets) -> None:
+    """Ids (n, 16) as UUIDs are written, (n, 36)."""
+    for row in range(len(ids)):
+        to = 0
+        for octet in range(16):
+            if octet == 4 or octet == 6 or octet == 8 or octet == 10:
+                text[row, to] = 45
+                to += 1
+            text[row, to] = DIGITS[ids[row, octet] >> np.uint8(4)]
+            text[row, to + 1] = DIGITS[ids[row, octet] & np.uint8(15)]
+            to += 2
+
+
+scan = Kernel(_scan)
+heads = Kernel(_heads)
+locate = Kernel(_locate)
+transpose = Kernel(_transpose)
+count_elements = Kernel(_count_elements)
+elements = Kernel(_elements)
+pack = Kernel(_pack)
+hexadecimal = Kernel(_hexadecimal)
