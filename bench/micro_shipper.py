@@ -25,6 +25,7 @@ from gateway.shipping import parquet
 from gateway.shipping.frames import walk
 from gateway.shipping.rows import parts, table
 from gateway.shipping.segment import ship
+from gateway.shipping.stores import Folder
 
 FEATURES = 30
 RECORDS = 400_000
@@ -73,7 +74,7 @@ def seconds(call: Callable[[], Any]) -> float:
 
 
 def shipping_s(paths: list[Path], root: Path) -> float:
-    return seconds(lambda: [ship(path, "w00", root) for path in paths])
+    return seconds(lambda: [ship(path, "w00", Folder(root)) for path in paths])
 
 
 def stages(path: Path, folder: Path) -> dict[str, float]:
@@ -98,7 +99,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = write_journal(folder / "w00", records)
-        ship(paths[0], "w00", folder / "warm")  # compiles
+        ship(paths[0], "w00", Folder(folder / "warm"))  # compiles
         took = min(shipping_s(paths, folder / f"repeat-{repeat}") for repeat in range(REPEATS))
         print(f"{records / took:,.0f} records/s to Parquet on one core ({FEATURES} features, 2 outputs)")
         for stage, microseconds in stages(paths[0], folder).items():

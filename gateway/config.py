@@ -1,7 +1,9 @@
 """The gateway's configuration: from a TOML file, then GNOMON_GATEWAY_* in the environment, then flags."""
 
 import dataclasses
+import importlib.util
 import json
+import re
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -49,6 +51,7 @@ class Config:
     shadow_max_lag: int = _setting(50_000, "calls the shadow may be behind; older ones are shed")
     shadow_max_age_s: float = _setting(60.0, "calls older than this are expired, not shadowed")
     shadow_batch_rows: int = _setting(256, "rows in one run of a shadow")
+    export_url: str = _setting("", "where Parquet goes, as s3://BUCKET/PREFIX; empty: parquet/ under dir")
 
     def __post_init__(self) -> None:
         for name in (
@@ -77,6 +80,14 @@ class Config:
                 f"segment_bytes = {self.segment_bytes}: room for a request and a reply of "
                 f"max_message_bytes = {self.max_message_bytes} expected"
             )
+
+        self._check_exports()
+
+    def _check_exports(self) -> None:
+        if self.export_url and not re.fullmatch(r"[a-z0-9]+://.+", self.export_url):
+            raise ConfigInvalid(f"export_url = {self.export_url!r}: a URL as s3://BUCKET/PREFIX expected")
+        if self.export_url and not importlib.util.find_spec("fsspec"):
+            raise ConfigInvalid(f"export_url = {self.export_url!r}: needs fsspec: pip install gnomon[s3]")
 
     @property
     def layout(self) -> Layout:

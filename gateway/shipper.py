@@ -22,6 +22,7 @@ from gateway.layout import Layout
 from gateway.pages import Page
 from gateway.shipping.names import PREDICTIONS_DATASET, SHADOW_DATASET
 from gateway.shipping.segment import Shipped, ship
+from gateway.shipping.stores import store_of
 
 __all__ = ["PREDICTIONS_DATASET", "SHADOW_DATASET", "Shipper", "run"]
 
@@ -29,8 +30,14 @@ log = logging.getLogger(__name__)
 
 NAME = "shipper"
 IDLE_S = 0.25
-RETRY_S = 2.0  # after a disk that would not take a file
+RETRY_S = 1.0  # after a disk or a store that would not take a file; twice as long each time it does not
+LONGEST_RETRY_S = 60.0
 NICE = 10  # exports wait for whoever answers calls
+
+
+def gateway_id(layout: Layout) -> str:
+    """Empty where no supervisor has run yet."""
+    return layout.identity.read_text().strip() if layout.identity.exists() else ""
 
 
 def journals(layout: Layout) -> list[Path]:
@@ -52,21 +59,22 @@ class Shipper:
         }
         self.page = Page.create(self.layout.page(NAME))
         self.page.set("gnomon_consumer_checkpoints_lost_total", self.checkpoint.lost, consumer=NAME)
-        self._failed = -RETRY_S
+        self._store = store_of(config.export_url, self.layout.parquet, gateway_id(self.layout))
+        self._failures = 0  # one after the other
+        self._again = 0.0  # not before this, on the monotonic clock
         self.publish()
 
     def step(self) -> bool:
         """Ships the next sealed segment of each journal. False when there was none, or no room for it."""
-        if time.monotonic() < self._failed + RETRY_S:
+        if time.monotonic() < self._again:
+            self._publish_pending()
             return False
         try:
             shipped = [self._step_one(folder) for folder in journals(self.layout)]
         except OSError as error:
-            log.error("%s; trying again", error)
-            self._failed = time.monotonic()
-            self.totals["errors"] += 1
-            self.publish()
+            self._fail(error)
             return False
+        self._failures = 0
         if not any(shipped):
             self._publish_pending()
         return any(shipped)
@@ -74,12 +82,20 @@ class Shipper:
     def close(self) -> None:
         self.publish()
 
+    def _fail(self, error: OSError) -> None:
+        pause_s = min(RETRY_S * 2**self._failures, LONGEST_RETRY_S)
+        log.error("%s; trying again in %.0f s", error, pause_s)
+        self._failures += 1
+        self._again = time.monotonic() + pause_s
+        self.totals["errors"] += 1
+        self.publish()
+
     def _step_one(self, folder: Path) -> bool:
         path = self._next(folder)
         if path is None:
             return False
         try:
-            shipped = ship(path, folder.name, self.layout.parquet)
+            shipped = ship(path, folder.name, self._store)
         except FileNotFoundError:
             return False  # retired since it was listed; it shows as missed
         except JournalCorrupt as error:

@@ -1,7 +1,7 @@
 """Where a segment's rows go: names made of what the rows are, so that shipping again replaces the same files."""
 
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from gateway.layout import SHADOW_JOURNAL
@@ -20,15 +20,19 @@ class Partition(NamedTuple):
     version: int
     hour: int  # since 1970, UTC
 
-    def path(self, root: Path, journal: str, base_sequence: int) -> Path:
-        """…/predictions/model=M/date=2026-01-31/hour=07/w00-0000000000000042-v1.parquet"""
+    def name(self, journal: str, base_sequence: int) -> PurePosixPath:
+        """predictions/model=M/date=2026-01-31/hour=07/w00-0000000000000042-v1.parquet"""
         at = datetime.fromtimestamp(self.hour * 3600, UTC)
-        folder = root / dataset(journal) / f"model={folder_model(self.model)}" / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
+        folder = model_folder(dataset(journal), self.model) / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
         return folder / f"{journal}-{base_sequence:016d}-v{self.version}.parquet"
 
 
 def dataset(journal: str) -> str:
     return SHADOW_DATASET if journal == SHADOW_JOURNAL else PREDICTIONS_DATASET
+
+
+def model_folder(dataset: str, model: str) -> PurePosixPath:
+    return PurePosixPath(dataset, f"model={folder_model(model)}")
 
 
 def folder_model(model: str) -> str:

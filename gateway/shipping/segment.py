@@ -11,10 +11,10 @@ import pyarrow as pa
 from gateway.journal.format import STATUS_NAMES
 from gateway.journal.segments import committed_bytes, is_sealed
 from gateway.journal.walk import Position, SegmentReader
-from gateway.shipping import parquet
 from gateway.shipping.frames import Walked, walk
 from gateway.shipping.names import Partition, dataset, folder_model
 from gateway.shipping.rows import Part, parts, table
+from gateway.shipping.stores import Store
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Shipped:
     corrupt: str = ""  # what is wrong with the part that was left out
 
 
-def ship(path: Path, journal: str, root: Path) -> Shipped | None:
+def ship(path: Path, journal: str, store: Store) -> Shipped | None:
     """None for a segment that is not sealed yet. Raises: FileNotFoundError, JournalCorrupt, OSError.
 
     A segment with a corrupt frame is shipped up to there.
@@ -40,7 +40,7 @@ def ship(path: Path, journal: str, root: Path) -> Shipped | None:
     walked = walk(reader)
     shipped = _counted(walked, reader)
     for partition, found in _tables(walked, journal, shipped):
-        shipped.bytes += parquet.write(found, partition.path(root, journal, reader.base))
+        shipped.bytes += store.put(partition.name(journal, reader.base), found)
         shipped.files += 1
     return shipped
 

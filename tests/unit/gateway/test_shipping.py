@@ -16,6 +16,7 @@ from gateway.shipping import kernels
 from gateway.shipping.frames import TABLES, walk
 from gateway.shipping.rows import parts, table
 from gateway.shipping.segment import ship
+from gateway.shipping.stores import Folder
 from gateway.shipping.whole import tensors_of
 from gateway.tensors import bytes_raw, raw_of
 from tests.journals import config_in, record, schema, writer_of
@@ -82,7 +83,7 @@ def test_the_compiled_walk_finds_what_the_plain_one_finds(tmp_path):
 
 def test_every_tensor_is_put_together_again_byte_by_byte(tmp_path):
     folder, calls = various(tmp_path)
-    ship(segments(folder)[0], "w00", tmp_path / "out")
+    ship(segments(folder)[0], "w00", Folder(tmp_path / "out"))
     (path,) = (tmp_path / "out").rglob("*.parquet")
     found = pq.read_table(path, partitioning=None)
     assert "input.x[2]" in found.column_names
@@ -91,9 +92,7 @@ def test_every_tensor_is_put_together_again_byte_by_byte(tmp_path):
         assert row["prediction_id"] == id_text(call.prediction_id)
         assert (row["request_id"], row["reason"]) == (call.request_id.decode(), call.reason.decode())
         whole = [(one.datatype, one.shape, raw_of(one.values)) for one in tensors_of(row, found.schema)]
-        assert whole == [
-            (one.datatype, tuple(one.shape), one.data) for one in call.tensors
-        ]
+        assert whole == [(one.datatype, tuple(one.shape), one.data) for one in call.tensors]
 
 
 def test_a_call_is_found_by_its_request_id_through_a_bloom_filter(tmp_path):
@@ -102,7 +101,7 @@ def test_a_call_is_found_by_its_request_id_through_a_bloom_filter(tmp_path):
     for number in range(500):
         assert writer.append(record(writer, 0, request_id=b"call-%d" % number, arrived_unix_ns=1))
     writer.close()
-    ship(segments(writer.folder)[0], "w00", tmp_path / "out")
+    ship(segments(writer.folder)[0], "w00", Folder(tmp_path / "out"))
     (path,) = (tmp_path / "out").rglob("*.parquet")
     column = pq.ParquetFile(path).metadata.row_group(0).column(2)
     assert column.path_in_schema == "request_id"
