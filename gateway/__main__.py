@@ -1,4 +1,4 @@
-"""`python -m gateway`: the supervisor. `python -m gateway worker|observer|shadow|shipper`: what it starts."""
+"""`python -m gateway`: the supervisor. `python -m gateway worker|observer|shadow|shipper|publisher`: what it starts."""
 
 import argparse
 import ctypes
@@ -16,7 +16,7 @@ from gateway.config import Config, ConfigInvalid
 
 BAD_CONFIG = 64
 PR_SET_PDEATHSIG = 1
-CHILDREN = ("worker", "observer", "shadow", "shipper")
+CHILDREN = ("worker", "observer", "shadow", "shipper", "publisher")
 
 
 def log_to_stderr() -> None:

@@ -52,6 +52,11 @@ class Config:
     shadow_max_age_s: float = _setting(60.0, "calls older than this are expired, not shadowed")
     shadow_batch_rows: int = _setting(256, "rows in one run of a shadow")
     export_url: str = _setting("", "where Parquet goes, as s3://BUCKET/PREFIX; empty: parquet/ under dir")
+    nats_url: str = _setting("", "NATS servers that take predictions into a stream, nats://HOST:PORT,…; empty: none")
+    nats_stream: str = _setting("gnomon", "the JetStream stream; made when it is not there")
+    nats_subject: str = _setting("gnomon", "what subjects begin with: SUBJECT.predictions.MODEL.GATEWAY.JOURNAL")
+    nats_replicas: int = _setting(1, "copies of the stream, where the gateway makes it")
+    nats_credentials: str = _setting("", "a credentials file (.creds) for NATS")
 
     def __post_init__(self) -> None:
         for name in (
@@ -88,6 +93,19 @@ class Config:
             raise ConfigInvalid(f"export_url = {self.export_url!r}: a URL as s3://BUCKET/PREFIX expected")
         if self.export_url and not importlib.util.find_spec("fsspec"):
             raise ConfigInvalid(f"export_url = {self.export_url!r}: needs fsspec: pip install gnomon[s3]")
+
+        if self.nats_url and not importlib.util.find_spec("nats"):
+            raise ConfigInvalid(f"nats_url = {self.nats_url!r}: needs nats-py: pip install gnomon[nats]")
+        if not 1 <= self.nats_replicas <= 5:
+            raise ConfigInvalid(f"nats_replicas = {self.nats_replicas}: 1 to 5 expected")
+        for name, form in (("nats_stream", r"[\w-]+"), ("nats_subject", r"[\w-]+(\.[\w-]+)*")):
+            if not re.fullmatch(form, getattr(self, name)):
+                raise ConfigInvalid(f"{name} = {getattr(self, name)!r}: letters, digits, '_' and '-' expected")
+
+    @property
+    def exporters(self) -> tuple[str, ...]:
+        """The processes that carry predictions out of the journal."""
+        return ("shipper", "publisher") if self.nats_url else ("shipper",)
 
     @property
     def layout(self) -> Layout:

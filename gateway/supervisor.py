@@ -33,7 +33,7 @@ from gnomon.gateway.v1 import gateway_pb2_grpc
 
 log = logging.getLogger(__name__)
 
-CONSUMERS = ("shadow", "observer", "shipper")
+CONSUMERS = ("shadow", "observer")
 REPORT_S = 1.0
 RETENTION_S = 5.0
 CONNECT_TIMEOUT_S = 60.0
@@ -89,7 +89,7 @@ class Supervisor:
         self.crew = Crew(
             self.layout, config.workers, [*flags, "--port", str(self.grpc_port), "--admin-port", str(admin_port)]
         )
-        self.consumers = [self._consumer(name) for name in CONSUMERS]
+        self.consumers = [self._consumer(name) for name in (*CONSUMERS, *config.exporters)]
         self.desired = Desired(self.layout, self.client, self.gateway_id, self.crew.prepare, self.crew.commit)
         self.crew.lacking = self.desired.again
         admin = Admin(self.layout, self.gateway_id, self.desired, self.crew)

@@ -102,3 +102,10 @@ def _microseconds(headers: Any, stage: str) -> pa.Array:
 
 def _same(frames: Frames, value: str) -> pa.Array:
     return pa.repeat(pa.scalar(value, pa.string()), len(frames))
+
+
+def joined(found: list[pa.Table]) -> pa.Table:
+    """Tables of one segment as one, in the order of their sequence; null in columns that some have not."""
+    if len(found) == 1:
+        return found[0]
+    return pa.concat_tables(found, promote_options="default").sort_by("sequence")
