@@ -21,9 +21,11 @@ from gateway.journal.format import ANSWERED, INPUT, OUTPUT
 from gateway.journal.segments import segments
 from gateway.journal.walk import SegmentReader
 from gateway.journal.writer import Record, TensorRecord, Writer
+from gateway.layout import Layout
 from gateway.shipper import Files
 from gateway.shipping import parquet
 from gateway.shipping.frames import walk
+from gateway.shipping.policies import Policies
 from gateway.shipping.rows import parts, table
 from gateway.shipping.segment import read_sealed
 from gateway.shipping.stores import Folder
@@ -77,7 +79,7 @@ def seconds(call: Callable[[], Any]) -> float:
 def ship(path: Path, root: Path) -> None:
     segment = read_sealed(path, "w00")
     assert segment is not None
-    Files(Folder(root)).deliver(segment)
+    Files(Folder(root), Policies(Layout(root))).deliver(segment)
 
 
 def shipping_s(paths: list[Path], root: Path) -> float:

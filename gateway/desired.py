@@ -6,6 +6,7 @@ applied lies on disk, so a gateway boots and serves without the registry.
 
 import asyncio
 import contextlib
+import dataclasses
 import hashlib
 import logging
 import os
@@ -69,8 +70,15 @@ def effective(wanted: DesiredState, served: DesiredState, failures: list[LoadFai
     """What can be served of `wanted`: a model with a failure stays as in `served`, or out where it never was. Pure."""
     failed = {failure.model for failure in failures}
     before = {model.route.model: model for model in served.models}
-    models = [model if model.route.model not in failed else before.get(model.route.model) for model in wanted.models]
+    models = [
+        _kept(before.get(model.route.model), model) if model.route.model in failed else model for model in wanted.models
+    ]
     return DesiredState(revision=wanted.revision, models=tuple(model for model in models if model is not None))
+
+
+def _kept(served: ModelState | None, wanted: ModelState) -> ModelState | None:
+    """What is served on; but what may leave the host is at once as it is wanted."""
+    return None if served is None else dataclasses.replace(served, log_policy=wanted.log_policy)
 
 
 class Desired:

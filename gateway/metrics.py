@@ -46,6 +46,7 @@ METRICS: Final[dict[str, tuple[str, str]]] = {
     "gnomon_shipped_files_total": (COUNTER, "Parquet files written."),
     "gnomon_shipped_bytes_total": (COUNTER, "Bytes of Parquet written."),
     "gnomon_shipped_errors_total": (COUNTER, "Exports that the disk or the store refused; they are tried again."),
+    "gnomon_shipped_expired_days_total": (COUNTER, "Days of a model's exports removed, as its log policy says."),
     "gnomon_published_rows_total": (COUNTER, "Calls published into the stream."),
     "gnomon_published_segments_total": (COUNTER, "Journal segments published."),
     "gnomon_published_messages_total": (COUNTER, "Messages the stream has acknowledged."),

@@ -14,7 +14,8 @@ from gateway.consumer import alone, consume, stop_event
 from gateway.exporter import IDLE_S, NICE, Exporter, gateway_id
 from gateway.shipping.jetstream import Stream
 from gateway.shipping.messages import messages, subject
-from gateway.shipping.rows import joined, table
+from gateway.shipping.policies import Policies
+from gateway.shipping.rows import joined
 from gateway.shipping.segment import Segment
 
 NAME = "publisher"
@@ -30,13 +31,15 @@ class Messages:
         self.config = config
         self.gateway_id = gateway_id(config.layout)
         self.stream = Stream(config)
+        self.policies = Policies(config.layout)
 
     def deliver(self, segment: Segment) -> Counter[str]:
         """A subject a model; on each, rows in the order of their sequence: the last one tells where to go on."""
+        self.policies.refresh()
         alike: dict[str, list[pa.Table]] = {}
         for part in segment.parts:
             name = subject(self.config.nats_subject, segment.journal, part.partition.model, self.gateway_id)
-            alike.setdefault(name, []).append(table(part, segment.journal))
+            alike.setdefault(name, []).append(self.policies.table(part, segment.journal))
         counts: Counter[str] = Counter()
         for name, tables in alike.items():
             for message in messages(joined(tables), self.stream.tail(name).sequence, self.stream.limit_bytes()):

@@ -3,38 +3,48 @@
 Files have names made of journal and segment: a segment that is shipped again writes the same rows over the same files.
 """
 
+import logging
 import os
+import time
 from collections import Counter
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
 from gateway.config import Config
 from gateway.consumer import alone, consume, stop_event
 from gateway.exporter import IDLE_S, NICE, Exporter, gateway_id
+from gateway.shipping.expiry import remove_expired
 from gateway.shipping.names import PREDICTIONS_DATASET, SHADOW_DATASET, Partition
-from gateway.shipping.rows import joined, table
+from gateway.shipping.policies import Policies
+from gateway.shipping.rows import joined
 from gateway.shipping.segment import Segment
 from gateway.shipping.stores import Store, store_of
 
 __all__ = ["PREDICTIONS_DATASET", "SHADOW_DATASET", "Shipper", "run"]
 
+log = logging.getLogger(__name__)
+
 NAME = "shipper"
+EXPIRY_S = 600.0
 
 
 class Files:
     """Parquet in a store."""
 
     prefix = "gnomon_shipped"
-    counters: tuple[str, ...] = ("files", "bytes")
+    counters: tuple[str, ...] = ("files", "bytes", "expired_days")
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, policies: Policies) -> None:
         self.store = store
+        self.policies = policies
 
     def deliver(self, segment: Segment) -> Counter[str]:
         """A file for each model, version and hour."""
+        self.policies.refresh()
         alike: dict[Partition, list[pa.Table]] = {}
         for part in segment.parts:
-            alike.setdefault(part.partition, []).append(table(part, segment.journal))
+            alike.setdefault(part.partition, []).append(self.policies.table(part, segment.journal))
         sizes = [
             self.store.put(partition.name(segment.journal, segment.base), joined(tables))
             for partition, tables in alike.items()
@@ -50,7 +60,28 @@ class Shipper(Exporter):
 
     def __init__(self, config: Config) -> None:
         layout = config.layout
-        super().__init__(NAME, config, Files(store_of(config.export_url, layout.parquet, gateway_id(layout))))
+        self.files = Files(store_of(config.export_url, layout.parquet, gateway_id(layout)), Policies(layout))
+        self._looked = 0.0  # for days to remove, on the monotonic clock
+        super().__init__(NAME, config, self.files)
+
+    def step(self) -> bool:
+        """Besides, now and then: removes exported days that no policy keeps."""
+        if time.monotonic() > self._looked + EXPIRY_S or not self._looked:
+            self._looked = time.monotonic()
+            self._expire()
+        return super().step()
+
+    def _expire(self) -> None:
+        """A store that is gone is asked again next time."""
+        try:
+            self.files.policies.refresh()
+            gone = remove_expired(self.files.store, self.files.policies.retentions(), datetime.now(UTC))
+        except OSError as error:
+            log.error("expired exports were not removed: %s", error)
+            return
+        for folder in gone:
+            log.info("exports %s removed: older than their log policy keeps", folder)
+        self.totals["expired_days"] += len(gone)
 
 
 def run(config: Config) -> None:

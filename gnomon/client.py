@@ -13,7 +13,7 @@ import grpc
 from gnomon import wire
 from gnomon.aio import AsyncRegistryClient
 from gnomon.channel import CHUNK_BYTES, OPTIONS, RECONNECT, typed_errors
-from gnomon.domain import Lineage, Model, Route, Score, Stage, Version
+from gnomon.domain import Lineage, LogPolicy, Model, Route, Score, Stage, Version
 from gnomon.errors import ArtifactCorrupt
 from gnomon.evidence import Drift
 from gnomon.gateway.v1 import gateway_pb2 as gateway_pb
@@ -138,6 +138,14 @@ class RegistryClient(_Client):
         request = pb.SetRouteRequest(route=wire.message_of(route), expected_revision=expected_revision)
         return self._route(self._stub.SetRoute, request)
 
+    def get_log_policy(self, model: str) -> LogPolicy:
+        """What of the model's predictions may leave a gateway's host."""
+        return self._log_policy(self._stub.GetLogPolicy, pb.GetLogPolicyRequest(model=model))
+
+    def set_log_policy(self, policy: LogPolicy) -> LogPolicy:
+        """Replaces it, whole. Raises: ModelNotFound."""
+        return self._log_policy(self._stub.SetLogPolicy, wire.message_of(policy))
+
     def start_rollout(self, model: str, version: int, policy: Policy, actor: str) -> Rollout:
         request = pb.StartRolloutRequest(model=model, version=version, policy=wire.message_of(policy), actor=actor)
         return self._rollout(self._stub.StartRollout, request)
@@ -164,6 +172,9 @@ class RegistryClient(_Client):
 
     def _route(self, method: Any, request: Any) -> Route:
         return cast(Route, wire.decode(self._call(method, request), Route))
+
+    def _log_policy(self, method: Any, request: Any) -> LogPolicy:
+        return cast(LogPolicy, wire.decode(self._call(method, request), LogPolicy))
 
     def _rollout(self, method: Any, request: Any) -> Rollout:
         return cast(Rollout, wire.decode(self._call(method, request), Rollout))

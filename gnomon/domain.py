@@ -12,6 +12,7 @@ from gnomon.errors import InvalidInput, RouteInvalid
 
 ALL_BP = 10_000
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+HEADER_COLUMNS = ("request_id", "reason", "key_hash")  # of a call, beside its tensors, that a log policy may name
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -197,12 +198,62 @@ class Route:
         return tuple(sorted({arm.version for arm in self.arms} | set(self.warm)))
 
 
+class Treatment(enum.IntEnum):
+    """What becomes of a column's values before they leave the host."""
+
+    KEEP = 1
+    DROP = 2  # no such column
+    MASK = 3  # a column without values
+    HASH = 4  # keyed digests in place of values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnRule:
+    """What becomes of one column, of all columns of a tensor, or of a text about the call (HEADER_COLUMNS)."""
+
+    column: str
+    treatment: Treatment
+
+    def __post_init__(self) -> None:
+        if not self.column.strip():
+            raise InvalidInput(f"column {self.column!r}: a name expected, as features[3], features or request_id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPolicy:
+    """What of a model's predictions leaves a gateway's host, in Parquet or in a stream.
+
+    Raises: InvalidInput: a share out of range, or two rules for one column.
+    """
+
+    model: str
+    sample_bp: int = ALL_BP  # share of the calls whose tensors leave
+    rules: tuple[ColumnRule, ...] = ()
+    otherwise: Treatment = Treatment.KEEP  # of tensors that no rule names
+    retention_s: int = 0  # exported files go after this; 0: never
+    actor: str = ""
+    reason: str = ""
+    set_unix_ms: int = 0
+
+    def __post_init__(self) -> None:
+        check_model_name(self.model)
+        if not 0 <= self.sample_bp <= ALL_BP:
+            raise InvalidInput(f"sample_bp {self.sample_bp}: 0 to {ALL_BP} basis points expected")
+        if self.retention_s < 0:
+            raise InvalidInput(f"retention_s {self.retention_s}: 0 or more expected")
+        columns = [rule.column for rule in self.rules]
+        twice = sorted({column for column in columns if columns.count(column) > 1})
+        if twice:
+            raise InvalidInput(f"log policy of {self.model}: more than one rule for {', '.join(twice)}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelState:
-    """One model of the desired state: its route, and every version the route loads."""
+    """One model of the desired state: its route, every version the route loads, and what of it may leave the host."""
 
     route: Route
     versions: tuple[Version, ...]
+    log_policy: LogPolicy | None = None  # None: everything
 
     def __post_init__(self) -> None:
         missing = set(self.route.loaded) - {version.version for version in self.versions}

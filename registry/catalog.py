@@ -13,6 +13,7 @@ from gnomon.domain import (
     Arm,
     DesiredState,
     Lineage,
+    LogPolicy,
     Model,
     Role,
     Route,
@@ -21,7 +22,7 @@ from gnomon.domain import (
     Version,
 )
 from gnomon.errors import AlreadyExists, ApprovalMissing, IllegalTransition, Precondition
-from registry.store import rollouts, routes, versions
+from registry.store import log_policies, rollouts, routes, versions
 from registry.store.database import Database
 
 Clock = Callable[[], int]  # Unix milliseconds
@@ -129,6 +130,21 @@ class Catalog:
             if running is not None:
                 raise Precondition(f"rollout {running.id} of {route.model!r} owns the route; abort it first")
             return routes.replace_route(connection, route, expected_revision, self._now_unix_ms())
+
+    def get_log_policy(self, model: str) -> LogPolicy:
+        """The one in force; where none was set, one that lets everything go. Raises: ModelNotFound."""
+        with self._database.transaction() as connection:
+            versions.require_model(connection, model)
+            return log_policies.find(connection, model) or LogPolicy(model=model)
+
+    def set_log_policy(self, policy: LogPolicy) -> LogPolicy:
+        """Raises: ModelNotFound."""
+        stored = dataclasses.replace(policy, set_unix_ms=self._now_unix_ms())
+        with self._database.transaction() as connection:
+            versions.require_model(connection, policy.model)
+            log_policies.replace(connection, stored)
+            routes.bump(connection)
+            return stored
 
     def _put_in_production(self, connection: Connection, version: Version, route: Route | None, actor: str) -> None:
         if version.approval is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gnomon import wire
-from gnomon.domain import Lineage, Route, Score, Stage, check_model_name, check_sha256
+from gnomon.domain import Lineage, LogPolicy, Route, Score, Stage, check_model_name, check_sha256
 from gnomon.errors import Precondition
 from gnomon.evidence import Drift, GatewayStatus, StatsReport
 from gnomon.registry.v1 import registry_pb2 as pb
@@ -126,6 +126,18 @@ class Service(RegistryServicer):
         expected = at_least(-1, "expected_revision", request.expected_revision)
         named("actor", request.route.actor)
         return await self._change(self._parts.catalog.set_route, wire.decode(request.route, Route), expected)
+
+    # Log policies
+
+    @unary
+    async def GetLogPolicy(self, request: pb.GetLogPolicyRequest, context: Context) -> Any:
+        model = check_model_name(request.model)
+        return wire.message_of(await self._parts.store.run(self._parts.catalog.get_log_policy, model))
+
+    @unary
+    async def SetLogPolicy(self, request: pb.LogPolicy, context: Context) -> Any:
+        named("actor", request.actor)
+        return await self._change(self._parts.catalog.set_log_policy, wire.decode(request, LogPolicy))
 
     # Rollouts
 

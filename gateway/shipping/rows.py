@@ -11,6 +11,7 @@ from gateway.journal.format import RULE_NAMES, STATUS_NAMES
 from gateway.shipping import tensors, text
 from gateway.shipping.frames import Frames
 from gateway.shipping.names import HOUR_NS, Partition
+from gateway.shipping.policy import EVERYTHING, Treatments
 from gnomon.domain import Role
 
 ROLE_NAMES = {int(role): role.name.lower() for role in Role}
@@ -23,6 +24,10 @@ class Part(NamedTuple):
     partition: Partition
     schema: dict[str, Any]
     frames: Frames
+
+    @property
+    def tensors(self) -> list[tensors.Tensor]:
+        return tensors.tensors(self.schema)
 
 
 def parts(frames: Frames, schemas: dict[int, dict[str, Any]]) -> Iterator[Part]:
@@ -48,14 +53,16 @@ def _alike(keys: list[NDArray[np.int64]]) -> Iterator[tuple[tuple[int, ...], NDA
         yield tuple(int(key[rows[0]]) for key in keys), rows
 
 
-def table(part: Part, journal: str) -> pa.Table:
-    """Every frame of a part as a row."""
-    fixed = {**_who(part, journal), **_why(part), **_how(part)}
+def table(part: Part, journal: str, treatments: Treatments = EVERYTHING) -> pa.Table:
+    """Every frame of a part as a row, as far as it may leave the host."""
+    sampled = treatments.sampled(part.frames)
+    fixed = {**_who(part, journal), **_why(part), **_how(part), "sampled": pa.array(sampled)}
     fields = [pa.field(name, array.type) for name, array in fixed.items()]
-    arrays = list(fixed.values())
-    for field, array in tensors.columns(part.frames, tensors.tensors(part.schema)):
-        fields.append(field)
-        arrays.append(array)
+    arrays = [treatments.header(name, array) for name, array in fixed.items()]
+    for tensor, column, named in tensors.columns(part.frames, part.tensors, sampled):
+        for field, array in [named] if column == tensors.SHAPE_COLUMN else treatments.treated(tensor, column, named):
+            fields.append(field)
+            arrays.append(array)
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 

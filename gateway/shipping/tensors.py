@@ -25,6 +25,7 @@ SHAPE = pa.list_(pa.int32())
 SIDES = ((INPUT, "input", "inputs"), (OUTPUT, "output", "outputs"), (LIVE_OUTPUT, "live_output", "live_outputs"))
 FEATURES_MOST = 512  # a tensor that is wider is an embedding or an image: one column of lists
 
+SHAPE_COLUMN = -1
 Named = tuple[pa.Field, pa.Array]
 
 
@@ -56,6 +57,14 @@ class Tensor(NamedTuple):
         return pa.field(name, pa.list_(ARROW_OF[self.datatype]), metadata=about | place)
 
 
+class Found(NamedTuple):
+    """A column: of one feature, of a whole tensor (None), or of its shapes (SHAPE_COLUMN)."""
+
+    tensor: Tensor
+    column: int | None
+    named: Named
+
+
 def tensors(schema: dict[str, Any]) -> list[Tensor]:
     """Every tensor that a schema names."""
     return [
@@ -69,12 +78,15 @@ def _width(shape: Any) -> int:
     return int(shape[1]) if len(shape) == 2 and 0 < shape[1] <= FEATURES_MOST else 0
 
 
-def columns(frames: Frames, wanted: list[Tensor]) -> Iterator[Named]:
-    """(field, array) of every column of `wanted`; null where frames do not carry the tensor, or not of its datatype."""
+def columns(frames: Frames, wanted: list[Tensor], sampled: NDArray[np.bool_]) -> Iterator[Found]:
+    """Every column of `wanted`; null where a frame does not carry the tensor, or not of its datatype, or is not
+    `sampled`.
+    """
     places = _places(frames, wanted)
+    places[:, ~sampled] = -1
     for tensor, place in zip(wanted, places, strict=True):
         yield from _features(frames, tensor, place) if tensor.width else _flat(frames, tensor, place)
-        yield pa.field(tensor.shape_name, SHAPE), _shapes(frames, place)
+        yield Found(tensor, SHAPE_COLUMN, (pa.field(tensor.shape_name, SHAPE), _shapes(frames, place)))
 
 
 def _places(frames: Frames, wanted: list[Tensor]) -> NDArray[np.int64]:
@@ -89,22 +101,22 @@ def _places(frames: Frames, wanted: list[Tensor]) -> NDArray[np.int64]:
     return places
 
 
-def _features(frames: Frames, tensor: Tensor, place: NDArray[np.int64]) -> Iterator[Named]:
+def _features(frames: Frames, tensor: Tensor, place: NDArray[np.int64]) -> Iterator[Found]:
     """A column a feature. Tensors of another width, if there are any, in one column of lists besides."""
     last = frames.memory.numbers[np.where(place[:, 3] == 2, place[:, 2] + 4, 0) >> 2]
     fits = (place[:, 3] == 2) & (last == tensor.width)
     for column, values in enumerate(_values(frames, tensor, place, fits, tensor.width)):
-        yield tensor.field(column), values
+        yield Found(tensor, column, (tensor.field(column), values))
     if (~fits & (place[:, 0] >= 0)).any():
         yield from _flat(frames, tensor, place, ~fits)
 
 
 def _flat(
     frames: Frames, tensor: Tensor, place: NDArray[np.int64], which: NDArray[np.bool_] | None = None
-) -> Iterator[Named]:
+) -> Iterator[Found]:
     fits = place[:, 0] >= 0
     (values,) = _values(frames, tensor, place, fits if which is None else fits & which, 1)
-    yield tensor.field(), values
+    yield Found(tensor, None, (tensor.field(), values))
 
 
 def _values(

@@ -20,12 +20,12 @@ class Whole(NamedTuple):
 
 def tensors_of(row: Mapping[str, Any], schema: pa.Schema) -> Iterator[Whole]:
     """Every tensor that a row of a file carries (`Table.to_pylist`), in the order of the file's columns; one of which a
-    policy left features out is none any more.
+    policy left features out, or hashed them, is none any more.
     """
     parts: dict[tuple[str, str, str], list[pa.Field]] = {}
     for field in schema:
         about = field.metadata or {}
-        if b"tensor" in about and row[field.name] is not None:
+        if b"tensor" in about and b"treatment" not in about and row[field.name] is not None:
             key = (about[b"side"].decode(), about[b"tensor"].decode(), about[b"datatype"].decode())
             parts.setdefault(key, []).append(field)
     for (side, name, datatype), fields in parts.items():

@@ -8,6 +8,7 @@ import typer
 
 from gnomon.cli import drift, journal, model, rollout, route
 from gnomon.cli.demo import demo
+from gnomon.cli.log_policy import log_policy
 from gnomon.cli.trace import trace
 from gnomon.cli.up import up
 from gnomon.errors import GnomonError
@@ -16,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="Serves ONNX models, casts a shadow of every candidate, and promotes on evidence.",
 )  # fmt: skip
+model.app.command("log-policy")(log_policy)
 app.add_typer(model.app, name="model")
 app.add_typer(route.app, name="route")
 app.add_typer(rollout.app, name="rollout")

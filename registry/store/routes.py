@@ -6,7 +6,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from gnomon.domain import DesiredState, ModelState, Route
 from gnomon.errors import NotFound, StaleRevision
-from registry.store import tables, versions
+from registry.store import log_policies, tables, versions
 from registry.store.rows import route_of, row_of_route
 
 ANY_REVISION = -1
@@ -70,4 +70,4 @@ def desired_state(connection: Connection) -> DesiredState:
 
 def _state_of(connection: Connection, route: Route) -> ModelState:
     loaded = tuple(versions.get_version(connection, route.model, number) for number in route.loaded)
-    return ModelState(route=route, versions=loaded)
+    return ModelState(route=route, versions=loaded, log_policy=log_policies.find(connection, route.model))

@@ -4,6 +4,7 @@ config      one row: the revision of all that gateways are told; every route tak
 models      a name each
 versions    (model, version); at most one of a model in Production, by a partial unique index
 routes      every route that ever was in force, by its revision, never changed; a model's latest is in force
+log_policies  a model each, the one in force
 rollouts    (model, id); at most one of a model running, by a partial unique index
 decisions   what moved a rollout, in order, with the verdicts
 """
@@ -79,6 +80,20 @@ routes = Table(
     ForeignKeyConstraint(["model"], ["models.name"]),
 )
 Index("routes_of_model", routes.c.model, routes.c.revision)
+
+log_policies = Table(
+    "log_policies",
+    metadata,
+    _text("model", primary_key=True),
+    _number("sample_bp"),
+    Column("rules", JSON, nullable=False),
+    _number("otherwise"),
+    _number("retention_s"),
+    _text("actor"),
+    _text("reason"),
+    _number("set_unix_ms"),
+    ForeignKeyConstraint(["model"], ["models.name"]),
+)
 
 rollouts = Table(
     "rollouts",

@@ -76,6 +76,26 @@ def test_every_command_that_reads_takes_json(start: Start) -> None:
     assert up.json("model", "show", "thing")[1]["approval"]["approver"] == "somebody"
 
 
+def test_a_log_policy_is_shown_set_read_from_a_file_and_followed(start: Start) -> None:
+    up = start()
+    push(up, "thing", models.scaled(2.0))
+    serve(up, "thing", 1)
+    assert up.json("model", "log-policy", "thing")["sample_bp"] == 10_000
+    file = up.folder / "policy.toml"
+    file.write_text('mask = ["x[1]"]\nothers = "keep"\nretention_days = 30\n')
+    flags = ("--file", str(file), "--sample", "0.5", "--drop", "request_id", "--reason", "the auditor")
+    policy = up.json("model", "log-policy", "thing", *flags)
+    assert policy["rules"] == [
+        {"column": "request_id", "treatment": "drop"},
+        {"column": "x[1]", "treatment": "mask"},
+    ]
+    assert (policy["sample_bp"], policy["retention_s"], policy["otherwise"]) == (5_000, 30 * 86_400, "keep")
+    assert up.json("model", "log-policy", "thing") == policy
+    assert "x[1]" in up.cli("model", "log-policy", "thing")
+    snapshot = up.folder / "gateway" / "snapshot.pb"
+    until(lambda: b"the auditor" in snapshot.read_bytes())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -86,6 +106,11 @@ def test_every_command_that_reads_takes_json(start: Start) -> None:
         (("trace", "not-an-id"), "not-an-id"),
         (("trace", "01a206f5-1793-7000-bcf4-b80000000000"), "01a206f5"),
         (("drift", "show", "nobody"), "nobody"),
+        (("model", "log-policy", "nobody"), "nobody"),
+        (("model", "log-policy", "thing", "--others", "hide"), "hide"),
+        (("model", "log-policy", "thing", "--sample", "1.5"), "15000"),
+        (("model", "log-policy", "thing", "--mask", "a", "--drop", "a"), "more than one rule for a"),
+        (("model", "log-policy", "thing", "--file", "/dev/null", "--sample", "-1"), "-10000"),
     ],
 )
 def test_a_command_that_cannot_be_done_says_why_in_a_line(shared: Up, arguments: tuple[str, ...], said: str) -> None:

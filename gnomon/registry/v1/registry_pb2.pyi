@@ -22,6 +22,14 @@ class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ROLE_CANARY: _ClassVar[Role]
     ROLE_SHADOW: _ClassVar[Role]
 
+class Treatment(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TREATMENT_UNSPECIFIED: _ClassVar[Treatment]
+    TREATMENT_KEEP: _ClassVar[Treatment]
+    TREATMENT_DROP: _ClassVar[Treatment]
+    TREATMENT_MASK: _ClassVar[Treatment]
+    TREATMENT_HASH: _ClassVar[Treatment]
+
 class RolloutState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ROLLOUT_STATE_UNSPECIFIED: _ClassVar[RolloutState]
@@ -37,6 +45,11 @@ ROLE_UNSPECIFIED: Role
 ROLE_STABLE: Role
 ROLE_CANARY: Role
 ROLE_SHADOW: Role
+TREATMENT_UNSPECIFIED: Treatment
+TREATMENT_KEEP: Treatment
+TREATMENT_DROP: Treatment
+TREATMENT_MASK: Treatment
+TREATMENT_HASH: Treatment
 ROLLOUT_STATE_UNSPECIFIED: RolloutState
 ROLLOUT_STATE_RUNNING: RolloutState
 ROLLOUT_STATE_PROMOTED: RolloutState
@@ -185,6 +198,34 @@ class Route(_message.Message):
     reason: str
     created_unix_ms: int
     def __init__(self, model: _Optional[str] = ..., revision: _Optional[int] = ..., arms: _Optional[_Iterable[_Union[Arm, _Mapping]]] = ..., warm: _Optional[_Iterable[int]] = ..., latency_thresholds_us: _Optional[_Iterable[int]] = ..., disagreement_tolerance: _Optional[float] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., created_unix_ms: _Optional[int] = ...) -> None: ...
+
+class ColumnRule(_message.Message):
+    __slots__ = ("column", "treatment")
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    TREATMENT_FIELD_NUMBER: _ClassVar[int]
+    column: str
+    treatment: Treatment
+    def __init__(self, column: _Optional[str] = ..., treatment: _Optional[_Union[Treatment, str]] = ...) -> None: ...
+
+class LogPolicy(_message.Message):
+    __slots__ = ("model", "sample_bp", "rules", "otherwise", "retention_s", "actor", "reason", "set_unix_ms")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_BP_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    OTHERWISE_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_S_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SET_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    sample_bp: int
+    rules: _containers.RepeatedCompositeFieldContainer[ColumnRule]
+    otherwise: Treatment
+    retention_s: int
+    actor: str
+    reason: str
+    set_unix_ms: int
+    def __init__(self, model: _Optional[str] = ..., sample_bp: _Optional[int] = ..., rules: _Optional[_Iterable[_Union[ColumnRule, _Mapping]]] = ..., otherwise: _Optional[_Union[Treatment, str]] = ..., retention_s: _Optional[int] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., set_unix_ms: _Optional[int] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ("role", "weight_bp", "min_calls", "timeout_s")
@@ -370,6 +411,12 @@ class SetRouteRequest(_message.Message):
     expected_revision: int
     def __init__(self, route: _Optional[_Union[Route, _Mapping]] = ..., expected_revision: _Optional[int] = ...) -> None: ...
 
+class GetLogPolicyRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
 class StartRolloutRequest(_message.Message):
     __slots__ = ("model", "version", "policy", "actor")
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -427,12 +474,14 @@ class DesiredState(_message.Message):
     def __init__(self, revision: _Optional[int] = ..., models: _Optional[_Iterable[_Union[ModelState, _Mapping]]] = ...) -> None: ...
 
 class ModelState(_message.Message):
-    __slots__ = ("route", "versions")
+    __slots__ = ("route", "versions", "log_policy")
     ROUTE_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    LOG_POLICY_FIELD_NUMBER: _ClassVar[int]
     route: Route
     versions: _containers.RepeatedCompositeFieldContainer[Version]
-    def __init__(self, route: _Optional[_Union[Route, _Mapping]] = ..., versions: _Optional[_Iterable[_Union[Version, _Mapping]]] = ...) -> None: ...
+    log_policy: LogPolicy
+    def __init__(self, route: _Optional[_Union[Route, _Mapping]] = ..., versions: _Optional[_Iterable[_Union[Version, _Mapping]]] = ..., log_policy: _Optional[_Union[LogPolicy, _Mapping]] = ...) -> None: ...
 
 class LoadFailure(_message.Message):
     __slots__ = ("model", "version", "reason")

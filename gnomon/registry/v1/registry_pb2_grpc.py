@@ -84,6 +84,16 @@ class RegistryStub(object):
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.SetRouteRequest.SerializeToString,
                 response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Route.FromString,
                 _registered_method=True)
+        self.GetLogPolicy = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/GetLogPolicy',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetLogPolicyRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.LogPolicy.FromString,
+                _registered_method=True)
+        self.SetLogPolicy = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/SetLogPolicy',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.LogPolicy.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.LogPolicy.FromString,
+                _registered_method=True)
         self.StartRollout = channel.unary_unary(
                 '/gnomon.registry.v1.Registry/StartRollout',
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.StartRolloutRequest.SerializeToString,
@@ -192,6 +202,19 @@ class RegistryServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLogPolicy(self, request, context):
+        """Log policies: what of a model's predictions may leave a gateway's host.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLogPolicy(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StartRollout(self, request, context):
         """Rollouts.
         """
@@ -295,6 +318,16 @@ def add_RegistryServicer_to_server(servicer, server):
                     servicer.SetRoute,
                     request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.SetRouteRequest.FromString,
                     response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Route.SerializeToString,
+            ),
+            'GetLogPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLogPolicy,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetLogPolicyRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.LogPolicy.SerializeToString,
+            ),
+            'SetLogPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLogPolicy,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.LogPolicy.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.LogPolicy.SerializeToString,
             ),
             'StartRollout': grpc.unary_unary_rpc_method_handler(
                     servicer.StartRollout,
@@ -607,6 +640,60 @@ class Registry(object):
             '/gnomon.registry.v1.Registry/SetRoute',
             gnomon_dot_registry_dot_v1_dot_registry__pb2.SetRouteRequest.SerializeToString,
             gnomon_dot_registry_dot_v1_dot_registry__pb2.Route.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLogPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/GetLogPolicy',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.GetLogPolicyRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.LogPolicy.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLogPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/SetLogPolicy',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.LogPolicy.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.LogPolicy.FromString,
             options,
             channel_credentials,
             insecure,

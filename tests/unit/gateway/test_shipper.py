@@ -60,7 +60,7 @@ def test_a_call_becomes_a_row_with_all_that_the_journal_says_of_it(tmp_path):
         "sequence": 0, "arrived": datetime(2023, 11, 14, 22, 13, 20, 123_456, UTC), "model": "flights", "version": 1,
         "role": "stable", "epoch": 1, "rule": "key", "bucket": 77, "weight_bp": 9_900, "key_hash": 1 << 63,
         "status": "answered", "reason": "", "rows": 2, "decode_us": 1.0, "queue_us": 2.5, "run_us": 30.0,
-        "total_us": 50.0, "artifact_sha256": "a" * 64,
+        "total_us": 50.0, "artifact_sha256": "a" * 64, "sampled": True,
         **{f"input.x[{column}]": X[:, column].tolist() for column in range(3)}, "input.x.shape": [2, 3],
         **{f"output.score[{column}]": (2 * X)[:, column].tolist() for column in range(3)}, "output.score.shape": [2, 3],
     }  # fmt: skip

@@ -12,9 +12,11 @@ from gateway.journal.format import ANSWERED, INPUT, OUTPUT, id_text
 from gateway.journal.segments import segments
 from gateway.journal.walk import JournalReader, SegmentReader
 from gateway.journal.writer import Record, TensorRecord
+from gateway.layout import Layout
 from gateway.shipper import Files
 from gateway.shipping import kernels
 from gateway.shipping.frames import TABLES, walk
+from gateway.shipping.policies import Policies
 from gateway.shipping.rows import parts, table
 from gateway.shipping.segment import read_sealed
 from gateway.shipping.stores import Folder
@@ -84,7 +86,7 @@ def test_the_compiled_walk_finds_what_the_plain_one_finds(tmp_path):
 
 def test_every_tensor_is_put_together_again_byte_by_byte(tmp_path):
     folder, calls = various(tmp_path)
-    Files(Folder(tmp_path / "out")).deliver(read_sealed(segments(folder)[0], "w00"))
+    Files(Folder(tmp_path / "out"), Policies(Layout(tmp_path))).deliver(read_sealed(segments(folder)[0], "w00"))
     (path,) = (tmp_path / "out").rglob("*.parquet")
     found = pq.read_table(path, partitioning=None)
     assert "input.x[2]" in found.column_names
@@ -102,7 +104,7 @@ def test_a_call_is_found_by_its_request_id_through_a_bloom_filter(tmp_path):
     for number in range(500):
         assert writer.append(record(writer, 0, request_id=b"call-%d" % number, arrived_unix_ns=1))
     writer.close()
-    Files(Folder(tmp_path / "out")).deliver(read_sealed(segments(writer.folder)[0], "w00"))
+    Files(Folder(tmp_path / "out"), Policies(Layout(tmp_path))).deliver(read_sealed(segments(writer.folder)[0], "w00"))
     (path,) = (tmp_path / "out").rglob("*.parquet")
     column = pq.ParquetFile(path).metadata.row_group(0).column(2)
     assert column.path_in_schema == "request_id"
