@@ -9,7 +9,7 @@ import pyarrow as pa
 from google.protobuf.message import DecodeError
 
 from gateway.layout import Layout
-from gateway.shipping.policy import EVERYTHING, Feature, PolicyUnusable, Treatments, treatments
+from gateway.shipping.policy import Feature, PolicyUnusable, Treatments, treatments
 from gateway.shipping.rows import Part, table
 from gateway.shipping.tensors import Tensor
 from gnomon.domain import DesiredState, LogPolicy, Version
@@ -70,8 +70,6 @@ class Policies:
     def of(self, model: str, version: int, tensors: list[Tensor]) -> Treatments:
         """What is to be done with the columns of a version."""
         policy = self._policies.get(model)
-        if policy is None:
-            return EVERYTHING
         found = treatments(policy, tensors, self.names(model, version), hash_key(self._environment))
         if found.unmatched and (model, version, found.unmatched) not in self._told:
             self._told.add((model, version, found.unmatched))

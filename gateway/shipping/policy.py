@@ -5,7 +5,7 @@ column that holds several features, of which one is not kept, is masked.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,11 +37,8 @@ class Treatments:
     headers: Mapping[str, Treatment] = field(default_factory=dict)
     features: Mapping[Feature, Treatment] = field(default_factory=dict)
     unmatched: tuple[str, ...] = ()  # columns of rules that the version does not have
+    names: Mapping[Feature, str] = field(default_factory=dict)  # what features are called in the version's profile
     key: bytes = b""
-
-    @property
-    def is_everything(self) -> bool:
-        return self == EVERYTHING
 
     def sampled(self, frames: Frames) -> NDArray[np.bool_]:
         """(n,): of which calls the tensors leave. A shadow's go with those of the call it was a shadow of."""
@@ -67,10 +64,12 @@ class Treatments:
         treatment = self.of(tensor, column)
         if treatment is Treatment.DROP:
             return
+        name = self.names.get((tensor.name, column))
+        about = described.metadata if name is None else {**described.metadata, b"name": name.encode()}
         if treatment is Treatment.KEEP:
-            yield named
+            yield described.with_metadata(about), array
             return
-        about = {**described.metadata, b"treatment": treatment.name.lower().encode()}
+        about = {**about, b"treatment": treatment.name.lower().encode()}
         array = masked_list(array) if treatment is Treatment.MASK else hashed_list(array, self._key())
         yield pa.field(described.name, array.type, metadata=about), array
 
@@ -97,9 +96,12 @@ EVERYTHING: Final = Treatments()
 
 
 def treatments(
-    policy: LogPolicy, tensors: Sequence[Tensor], names: Mapping[str, Iterable[Feature]], key: bytes
+    policy: LogPolicy | None, tensors: Sequence[Tensor], names: Mapping[str, Sequence[Feature]], key: bytes
 ) -> Treatments:
     """The policy on these tensors. `names` are what features are called besides: in the version's profile."""
+    called = {feature: name for name, found in names.items() for feature in found}
+    if policy is None:
+        return Treatments(names=called)
     headers: dict[str, Treatment] = {}
     features: dict[Feature, Treatment] = {}
     unmatched = []
@@ -113,7 +115,7 @@ def treatments(
             unmatched.append(rule.column)
     return Treatments(
         sample_bp=policy.sample_bp, otherwise=policy.otherwise, headers=headers, features=features,
-        unmatched=tuple(unmatched), key=key,
+        unmatched=tuple(unmatched), names=called, key=key,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from gnomon.cli.options import REGISTRY, Actor, AsJson, Registry, console, print_json, table
 from gnomon.client import RegistryClient
@@ -98,6 +99,6 @@ def _show(policy: LogPolicy) -> None:
     console.print(f"  set by {policy.actor or '-'}: {policy.reason or '-'}", highlight=False, markup=False)
     shown = table("", "column", "")
     for rule in policy.rules:
-        shown.add_row(rule.column.replace("[", r"\["), rule.treatment.name.lower())
+        shown.add_row(escape(rule.column), rule.treatment.name.lower())
     shown.add_row("all other tensors", policy.otherwise.name.lower())
     console.print(shown)

@@ -1,0 +1,162 @@
+"""SQL over exports that the real shipper wrote: views, names of features, errors in a line, the example of the docs."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gateway.journal.format import ANSWERED, FAILED, INPUT, OUTPUT
+from gateway.journal.writer import Record, TensorRecord
+from gateway.shipper import Shipper
+from gnomon.errors import InvalidInput, NotFound
+from gnomon.exports import connect, query
+from gnomon.profile.v1 import profile_pb2
+from tests.journals import config_in, put_snapshot, put_version, record, route, writer_of
+from tests.servers import S3_ENVIRONMENT, make_bucket, s3_server, started
+
+DOCS = Path(__file__).parents[3] / "docs" / "queries.md"
+GNOMON = [sys.executable, "-m", "gnomon.cli.main"]
+CALLS = 60
+
+
+def described(model):
+    return {
+        "model": model, "version": 1, "artifact_sha256": "a" * 64,
+        "inputs": [{"name": "features", "datatype": "FP32", "shape": [-1, 2]}],
+        "outputs": [
+            {"name": "score", "datatype": "FP32", "shape": [-1]},
+            {"name": "features", "datatype": "BYTES", "shape": [-1, 1]},
+        ],
+    }  # fmt: skip
+
+
+def gateway_with(folder, model="pricing", **settings):
+    """Exports of calls of one, two and three rows, and of one that failed."""
+    config = config_in(folder, **settings)
+    profile = profile_pb2.Profile(monitors=[profile_pb2.Monitor(name="dep_delay", tensor="features", column=1)])
+    version = put_version(config.layout, 1, b"a", model=model, profile=profile.SerializeToString())
+    put_snapshot(config.layout, route(model=model), version)
+    writer = writer_of(config)
+    number = writer.schema(described(model))
+    for call in range(CALLS):
+        rows = 1 + call % 3
+        x = np.arange(2 * rows, dtype=np.float32).reshape(rows, 2) + call
+        words = b"".join(b"\x02\x00\x00\x00ab" for _ in range(rows))
+        tensors = [
+            TensorRecord(INPUT, 0, "FP32", (rows, 2), x.tobytes()),
+            TensorRecord(OUTPUT, 0, "FP32", (rows,), x[:, 1].tobytes()),
+            TensorRecord(OUTPUT, 1, "BYTES", (rows, 1), words),
+        ]
+        written = Record(
+            writer.next_id(1), ANSWERED, 1, number, version=1, role=1, rows=rows, tensors=tensors, total_ns=1000 * call
+        )
+        assert writer.append(written)
+    assert writer.append(record(writer, number, status=FAILED))
+    assert writer.append(record(writer, 0, status=FAILED))
+    writer.close()
+    shipper = Shipper(config)
+    while shipper.step():
+        pass
+    return config
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("up") / "gnomon-data" / "gateway"
+    gateway_with(folder)
+    return folder / "parquet"
+
+
+def test_calls_of_all_models_and_of_one(exports):
+    names, rows = query(exports, "select model, status, count(*) as calls from predictions group by all order by all")
+    assert names == ["model", "status", "calls"]
+    assert rows == [("", "failed", 1), ("pricing", "answered", CALLS), ("pricing", "failed", 1)]
+    assert query(exports, "select count(*) from pricing")[1] == [(CALLS + 1,)]
+
+
+def test_each_row_of_a_call_is_a_row_with_plain_values(exports):
+    names, rows = query(exports, "select sequence, row, * exclude (sequence, row) from pricing_rows order by 1, 2")
+    assert len(rows) == sum(1 + call % 3 for call in range(CALLS))
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    assert [row["row"] for row in found[:6]] == [0, 0, 1, 0, 1, 2]
+    for row in found:
+        assert row["dep_delay"] == 2 * row["row"] + 1 + row["sequence"]  # as the profile calls it
+        assert row["score"] == row["dep_delay"]
+        assert row["input.features[0]"] == row["dep_delay"] - 1  # the output has a column of that name as well
+        assert row["output.features[0]"] == b"ab"
+
+
+def test_what_no_query_can_be_is_said_in_a_line(exports, tmp_path):
+    for sql, said in (
+        ("selec 1", "syntax error"),
+        ("select nothing from predictions", "nothing"),
+        ("select * from nobody", "nobody"),
+    ):
+        with pytest.raises(InvalidInput, match=said) as caught:
+            query(exports, sql)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(NotFound, match="no exported predictions under"):
+        query(tmp_path, "select 1")
+
+
+def test_a_model_is_called_by_its_own_name_or_one_that_sql_takes(tmp_path):
+    config = gateway_with(tmp_path, "flight-delay.v2")
+    for name in ('"flight-delay.v2"', "flight_delay_v2"):
+        assert query(config.layout.parquet, f"select count(*) from {name}")[1] == [(CALLS + 1,)]
+
+
+def test_exports_in_a_store_are_asked_alike(tmp_path, monkeypatch):
+    server = s3_server(tmp_path)
+    for name, value in (S3_ENVIRONMENT | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.port}"}).items():
+        monkeypatch.setenv(name, value)
+    with started(server):
+        make_bucket(server, "exports")
+        gateway_with(tmp_path / "gateway", export_url="s3://exports/all")
+        found = query("s3://exports/all", "select count(*), max(dep_delay) from pricing_rows")[1]
+    assert found == [(120, float(CALLS - 1 + 5))]
+
+
+def command(folder, *arguments):
+    return subprocess.run(
+        [*GNOMON, "log", "query", *arguments], capture_output=True, text=True, timeout=60, check=False, cwd=folder
+    )
+
+
+def test_the_command_prints_a_table_json_or_csv_and_errors_in_a_line(exports):
+    folder = exports.parents[2]
+    sql = ("--sql", "select status, count(*) as calls from pricing group by all order by all")
+    assert json.loads(command(folder, *sql, "--json").stdout) == [
+        {"status": "answered", "calls": CALLS}, {"status": "failed", "calls": 1},
+    ]  # fmt: skip
+    assert command(folder, *sql, "--csv").stdout.split() == ["status,calls", f"answered,{CALLS}", "failed,1"]
+    assert str(CALLS) in command(folder, *sql).stdout
+    failed = command(folder, "--sql", "selec 1")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("error: Parser Error")
+    assert failed.stderr.count("\n") == 1
+    elsewhere = command(folder, "--from", str(folder / "nowhere"), "--sql", "select 1")
+    assert (elsewhere.returncode, elsewhere.stderr.count("\n")) == (1, 1)
+
+
+def test_the_example_in_the_docs_runs_on_real_exports(exports):
+    (code,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    code = code.replace('"features[0]" as feature', '"input.features[0]" as feature')  # ours has an output of that name
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False,
+        cwd=exports.parents[2], env=os.environ | {"POLARS_FMT_MAX_COLS": "10"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "mean" in done.stdout
+    assert "p99_us" in done.stdout
+
+
+def test_a_connection_is_for_notebooks_too(exports):
+    connection = connect(exports)
+    views = {row[0] for row in connection.execute("show tables").fetchall()}
+    assert {"pricing", "pricing_rows", "predictions"} <= views
+    connection.close()
