@@ -3,9 +3,7 @@
 A segment is delivered as a whole, and delivering it again changes nothing: so after `kill -9` the last one is delivered
 again. Cursor and counts are checkpointed together, after that. At any moment, of each journal,
 
-    journaled = delivered + pending + missed (retired before they were read) + unreadable
-
-where `missed` holds the unreadable too, as both are jumps of the sequence.
+    journaled = delivered + pending + expired (retired before they were delivered) + unreadable
 """
 
 import logging
@@ -17,11 +15,11 @@ from typing import Any, Protocol
 from gateway.config import Config
 from gateway.journal.cursor import Checkpoint
 from gateway.journal.format import JournalCorrupt
-from gateway.journal.readers import pending
 from gateway.journal.segments import base_sequence_of, segments
 from gateway.journal.walk import START, Position
 from gateway.layout import Layout
 from gateway.pages import Page
+from gateway.shipping.books import Books, accounted, look
 from gateway.shipping.segment import Ended, Segment, read_sealed
 
 log = logging.getLogger(__name__)
@@ -66,7 +64,7 @@ class Exporter:
         self.positions, state = self.checkpoint.load()
         self.rows: Ended = Counter({tuple(key): n for key, n in state.get("rows", [])})
         self.totals: Counter[str] = Counter(state.get("totals", {}))  # segments, files or messages, bytes, errors
-        self.journals: dict[str, Counter[str]] = {  # read, missed, corrupt
+        self.journals: dict[str, Counter[str]] = {  # of gateway/shipping/books.py
             name: Counter(counts) for name, counts in state.get("journals", {}).items()
         }
         self.page = Page.create(self.layout.page(name))
@@ -78,7 +76,7 @@ class Exporter:
     def step(self) -> bool:
         """Delivers the next sealed segment of each journal. False when there was none, or the destination refused."""
         if time.monotonic() < self._again:
-            self._publish_pending()
+            self._publish_books()
             return False
         try:
             delivered = [self._step_one(folder) for folder in journals(self.layout)]
@@ -87,7 +85,7 @@ class Exporter:
             return False
         self._failures = 0
         if not any(delivered):
-            self._publish_pending()
+            self._publish_books()
         return any(delivered)
 
     def close(self) -> None:
@@ -114,7 +112,7 @@ class Exporter:
             segment = self._unreadable(path, folder.name, error)
         if segment is None:
             return False
-        self._account(segment, self.destination.deliver(segment))
+        self._account(segment, folder, self.destination.deliver(segment))
         self._save()
         self.publish()
         return True
@@ -133,18 +131,21 @@ class Exporter:
         following = max(base + 1, self.positions.get(journal, START).sequence)
         return Segment(journal=journal, base=base, end=Position(base, 0, following), parts=(), corrupt=str(error))
 
-    def _account(self, segment: Segment, delivered: Counter[str]) -> None:
+    def _account(self, segment: Segment, folder: Path, delivered: Counter[str]) -> None:
         former = self.positions.get(segment.journal, START)
-        counts = self.journals.setdefault(segment.journal, Counter())
-        ended = segment.ended()
-        counts["read"] += ended.total()
-        counts["missed"] += segment.end.sequence - former.sequence - ended.total()
+        accounted(self.journals.setdefault(segment.journal, Counter()), segment, former, folder)
         if segment.corrupt:
             log.error("journal %s: %s; the rest of that segment is not exported", segment.journal, segment.corrupt)
-            counts["corrupt"] += 1
-        self.rows.update(ended)
+        self.rows.update(segment.ended())
         self.totals.update({"segments": 1, **delivered})
         self.positions[segment.journal] = segment.end
+
+    def books(self) -> dict[str, Books]:
+        """Of each journal, now."""
+        return {
+            folder.name: look(folder, self.positions.get(folder.name, START), self.journals.get(folder.name, Counter()))
+            for folder in journals(self.layout)
+        }
 
     def _save(self) -> None:
         state: dict[str, Any] = {"rows": [[list(key), n] for key, n in self.rows.items()], "totals": self.totals}
@@ -157,11 +158,14 @@ class Exporter:
         for name in ("segments", *self.destination.counters, "errors"):
             self.page.set(f"{prefix}_{name}_total", self.totals[name])
         for journal, counts in self.journals.items():
-            for name in ("read", "missed", "corrupt"):
-                self.page.set(f"gnomon_consumer_{name}_total", counts[name], consumer=self.name, journal=journal)
-        self._publish_pending()
+            self.page.set("gnomon_consumer_corrupt_total", counts["corrupt"], consumer=self.name, journal=journal)
+        self._publish_books()
 
-    def _publish_pending(self) -> None:
-        for folder in journals(self.layout):
-            behind = pending(folder, self.positions.get(folder.name, START))
-            self.page.set("gnomon_consumer_pending", behind, consumer=self.name, journal=folder.name)
+    def _publish_books(self) -> None:
+        for journal, books in self.books().items():
+            labels = {"consumer": self.name, "journal": journal}
+            self.page.set("gnomon_consumer_read_total", books.delivered, **labels)
+            self.page.set("gnomon_consumer_missed_total", books.missed, **labels)
+            self.page.set("gnomon_consumer_pending", books.pending, **labels)
+            for name in ("journaled", "expired", "unreadable", "lost"):
+                self.page.set(f"gnomon_export_{name}_total", getattr(books, name), **labels)

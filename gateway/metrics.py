@@ -47,6 +47,13 @@ METRICS: Final[dict[str, tuple[str, str]]] = {
     "gnomon_shipped_bytes_total": (COUNTER, "Bytes of Parquet written."),
     "gnomon_shipped_errors_total": (COUNTER, "Exports that the disk or the store refused; they are tried again."),
     "gnomon_shipped_expired_days_total": (COUNTER, "Days of a model's exports removed, as its log policy says."),
+    "gnomon_export_journaled_total": (
+        COUNTER,
+        "Journal records: read + pending + expired + unreadable.",
+    ),
+    "gnomon_export_expired_total": (COUNTER, "Journal records that retention took before they were exported."),
+    "gnomon_export_unreadable_total": (COUNTER, "Journal records in damaged parts of segments."),
+    "gnomon_export_lost_total": (COUNTER, "Sequences that were never journaled: their writer had no segment."),
     "gnomon_published_rows_total": (COUNTER, "Calls published into the stream."),
     "gnomon_published_segments_total": (COUNTER, "Journal segments published."),
     "gnomon_published_messages_total": (COUNTER, "Messages the stream has acknowledged."),
