@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from gateway.shipping.names import dataset, folder_model
 
+COMPRESSES = 2  # rows come to about half; what does not fit after all is halved again
 HEADERS_BYTES = 1024  # room that a message's own headers may take
 OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd")
 # In NATS a subject's tokens are parted by dots, and * and > are wildcards; models' names have dots only.
@@ -30,7 +31,10 @@ def subject(prefix: str, journal: str, model: str, gateway_id: str) -> str:
 def messages(table: pa.Table, after: int, limit: int) -> Iterator[Message]:
     """Rows whose sequence is greater than `after`, in messages of at most `limit` bytes."""
     sequences = table["sequence"].to_numpy()
-    yield from _split(table.slice(int(sequences.searchsorted(after, side="right"))), limit - HEADERS_BYTES)
+    left = table.slice(int(sequences.searchsorted(after, side="right")))
+    step = max(1, left.num_rows * COMPRESSES * limit // max(left.nbytes, 1))
+    for begin in range(0, left.num_rows, step):
+        yield from _split(left.slice(begin, step), limit - HEADERS_BYTES)
 
 
 def _split(table: pa.Table, limit: int) -> Iterator[Message]:

@@ -21,6 +21,8 @@ from gnomon.oip import GRPCInferenceServiceStub
 from tests import models
 from tests.calling import Caller, request
 from tests.e2e.conftest import GNOMON, Start, Up
+from tests.servers import S3_ENVIRONMENT, make_bucket, nats_server, nats_url, s3_server, started
+from tests.streams import stored
 from tests.waiting import serves, until
 
 
@@ -94,6 +96,30 @@ def test_a_log_policy_is_shown_set_read_from_a_file_and_followed(start: Start) -
     assert "x[1]" in up.cli("model", "log-policy", "thing")
     snapshot = up.folder / "gateway" / "snapshot.pb"
     until(lambda: b"the auditor" in snapshot.read_bytes())
+
+
+def test_predictions_go_to_a_store_and_a_stream_where_they_are_set(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, store = nats_server(tmp_path), s3_server(tmp_path)
+    settings = {"EXPORT_URL": "s3://exports/all", "NATS_URL": nats_url(broker)}
+    environment = {f"GNOMON_GATEWAY_{name}": value for name, value in settings.items()} | S3_ENVIRONMENT
+    for name, value in (environment | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{store.port}"}).items():
+        monkeypatch.setenv(name, value)
+    with started(broker, store):
+        make_bucket(store, "exports")
+        up = start()
+        push(up, "thing", models.scaled(2.0))
+        serve(up, "thing", 1)
+        identities = {infer(up, "thing")[0] for _ in range(20)}
+        assert up.stop() == 0  # sealed and drained on the way down
+        asked = subprocess.run(
+            [*GNOMON, "log", "query", "--from", "s3://exports/all", "--json", "--sql", "from thing"],
+            capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        streamed = [row["prediction_id"] for _, _, table in stored(broker) for row in table.to_pylist()]
+    assert {row["prediction_id"] for row in json.loads(asked.stdout)} == identities
+    assert sorted(streamed) == sorted(identities)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from gnomon.profile.v1 import profile_pb2
 from gnomon.wire import message_of
 from tests.journals import config_in, put_version, route, schema, writer_of
 from tests.servers import nats_server, nats_url, started
-from tests.unit.gateway.test_publisher import stored
+from tests.streams import stored
 
 KEY = "a key of sixteen bytes and more"
 SECRET = 4711.25  # a feature of every call

@@ -7,11 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 
 import nats
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from gateway import retention
@@ -26,6 +24,7 @@ from gateway.shipping.jetstream import Stream, StreamUnavailable, Tail
 from gateway.shipping.messages import Message
 from tests.journals import config_in, record, schema, writer_of
 from tests.servers import nats_cluster, nats_server, nats_url, started
+from tests.streams import ids, stored
 from tests.waiting import until
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -36,7 +35,8 @@ import sys
 from pathlib import Path
 from gateway.config import Config
 from gateway import exporter, publisher
-exporter.LONGEST_RETRY_S = 1.0
+from gateway.shipping import jetstream
+exporter.LONGEST_RETRY_S = jetstream.REPLY_TIMEOUT_S = 1.0  # tests do not wait as long as operators
 publisher.run(Config.from_json(Path(sys.argv[1]).read_text()))
 """
 
@@ -61,28 +61,6 @@ def journaled(config, count=1, calls=50, **fields):
         assert writer._rotate(wait_s=5)
     writer.close()
     return written
-
-
-def stored(*servers, stream="gnomon"):
-    """(subject, headers, table) of every message, in the order of the stream."""
-
-    async def read():
-        client = await nats.connect(nats_url(*servers).split(","), connect_timeout=5)
-        manager, found = client.jsm(), []
-        try:
-            info = await manager.stream_info(stream)
-            for sequence in range(info.state.first_seq, info.state.last_seq + 1) if info.state.messages else ():
-                message = await manager.get_msg(stream, sequence)
-                found.append((message.subject, message.headers, pa.ipc.open_stream(message.data).read_all()))
-        finally:
-            await client.close()
-        return found
-
-    return asyncio.run(read())
-
-
-def ids(found):
-    return Counter(value for _, _, table in found for value in table["prediction_id"].to_pylist())
 
 
 def drained(config):
@@ -245,6 +223,26 @@ def test_every_call_is_in_the_stream_once_when_publisher_and_server_are_killed_a
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait()
                 process = run_publisher(config)
+        until(lambda: published(config) == len(written), timeout_s=60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        assert ids(stored(server)) == dict.fromkeys(written, 1)
+
+
+def test_every_call_is_in_the_stream_once_when_the_server_hangs_and_answers_late(tmp_path):
+    """As in a partition: what was given up meanwhile lies in the socket, and arrives after all."""
+    server = nats_server(tmp_path)
+    config = gateway(tmp_path, server)
+    written = set()
+    with started(server):
+        process = run_publisher(config)
+        for _ in range(4):
+            before = published(config)
+            written |= journaled(config, count=20, calls=30)
+            until(lambda: published(config) > before)  # noqa: B023
+            server.signal(signal.SIGSTOP)
+            time.sleep(2.5)  # the publisher gives up, and sends again
+            server.signal(signal.SIGCONT)
         until(lambda: published(config) == len(written), timeout_s=60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
