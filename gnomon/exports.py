@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gnomon.errors import InvalidInput, NotFound, Precondition
+from gnomon.errors import InvalidInput, NotFound, Precondition, Unavailable
 
 DATASETS = ("predictions", "shadow")
 FILES = "date=*/hour=*/*.parquet"
@@ -40,7 +40,8 @@ def connect(root: str | Path, mentioned: str | None = None) -> Any:
     """A connection with the views of what lies under `root`, a folder or a URL as a gateway's export_url.
 
     `mentioned` is a query: only views whose names are in it are made, as each reads the footers of its files.
-    Raises: Precondition without DuckDB, NotFound where nothing was exported.
+    Raises: Precondition without DuckDB, NotFound where nothing was exported, Unavailable for a store that does not
+    answer, InvalidInput for files that are none.
     """
     try:
         import duckdb
@@ -48,7 +49,8 @@ def connect(root: str | Path, mentioned: str | None = None) -> Any:
         raise Precondition("queries need DuckDB: pip install gnomon[query]") from None
     connection = duckdb.connect()
     try:
-        _make_views(connection, str(root).rstrip("/"), mentioned)
+        with _said():
+            _make_views(connection, str(root).rstrip("/"), mentioned)
     except BaseException:
         connection.close()
         raise
@@ -57,15 +59,21 @@ def connect(root: str | Path, mentioned: str | None = None) -> Any:
 
 def query(root: str | Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """(names, rows) of what a statement gives. Raises: InvalidInput with what DuckDB says, in a line."""
-    with contextlib.closing(connect(root, sql)) as connection:
-        import duckdb
+    with contextlib.closing(connect(root, sql)) as connection, _said():
+        found = connection.execute(sql)
+        names = [column[0] for column in found.description or ()]
+        return names, found.fetchall() if names else []
 
-        try:
-            found = connection.execute(sql)
-            names = [column[0] for column in found.description or ()]
-            return names, found.fetchall() if names else []
-        except duckdb.Error as error:
-            raise InvalidInput(" ".join(str(error).split())) from None
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
+    """What DuckDB says, in a line."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise InvalidInput(" ".join(str(error).split())) from None
 
 
 def _make_views(connection: Any, root: str, mentioned: str | None) -> None:
@@ -93,13 +101,18 @@ def _models(connection: Any, root: str) -> list[tuple[str, str]]:
 
 
 def _remote_models(connection: Any, root: str) -> Iterator[tuple[str, str]]:
-    import fsspec.core
+    try:
+        import fsspec.core
 
-    files, path = fsspec.core.url_to_fs(root)
-    connection.register_filesystem(files)
-    for dataset in DATASETS:
-        for found in files.glob(f"{path}/{dataset}/model=*/{FILES}"):
-            yield dataset, found.removeprefix(f"{path}/{dataset}/model=").split("/")[0]
+        files, path = fsspec.core.url_to_fs(root, skip_instance_cache=True)
+        connection.register_filesystem(files)
+        for dataset in DATASETS:
+            for found in files.glob(f"{path}/{dataset}/model=*/{FILES}"):
+                yield dataset, found.removeprefix(f"{path}/{dataset}/model=").split("/")[0]
+    except ImportError as error:
+        raise Precondition(f"{root}: {error}") from None
+    except Exception as error:  # every store's client has errors of its own
+        raise Unavailable(f"{root}: {' '.join(str(error).split())}") from None
 
 
 def _make_model(connection: Any, pattern: str, name: str, mentioned: str | None) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from google.protobuf.message import DecodeError
 
 from gateway.layout import Layout
-from gateway.shipping.policy import Feature, PolicyUnusable, Treatments, treatments
+from gateway.shipping.policy import KEY_VARIABLE, Feature, PolicyUnusable, Treatments, treatments
 from gateway.shipping.rows import Part, table
 from gateway.shipping.tensors import Tensor
 from gnomon.domain import DesiredState, LogPolicy, Version
@@ -19,17 +19,6 @@ from gnomon.registry.v1 import registry_pb2
 from gnomon.wire import decode
 
 log = logging.getLogger(__name__)
-
-KEY_VARIABLE = "GNOMON_HASH_KEY"  # not a setting: settings are written to a file
-KEY_BYTES = (16, 64)
-
-
-def hash_key(environment: Mapping[str, str]) -> bytes:
-    """Empty where there is none. Raises: PolicyUnusable for one that is too short, or too long for BLAKE2b."""
-    key = environment.get(KEY_VARIABLE, "").encode()
-    if key and not KEY_BYTES[0] <= len(key) <= KEY_BYTES[1]:
-        raise PolicyUnusable(f"{KEY_VARIABLE} has {len(key)} bytes: {KEY_BYTES[0]} to {KEY_BYTES[1]} expected")
-    return key
 
 
 class Policies:
@@ -70,7 +59,8 @@ class Policies:
     def of(self, model: str, version: int, tensors: list[Tensor]) -> Treatments:
         """What is to be done with the columns of a version."""
         policy = self._policies.get(model)
-        found = treatments(policy, tensors, self.names(model, version), hash_key(self._environment))
+        key = self._environment.get(KEY_VARIABLE, "").encode()
+        found = treatments(policy, tensors, self.names(model, version), key)
         if found.unmatched and (model, version, found.unmatched) not in self._told:
             self._told.add((model, version, found.unmatched))
             log.error(

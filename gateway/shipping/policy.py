@@ -20,6 +20,8 @@ from gateway.shipping.tensors import SIDES, Named, Tensor
 from gnomon.domain import ALL_BP, HEADER_COLUMNS, LogPolicy, Treatment
 
 MASKED_TEXT = "***"
+KEY_VARIABLE = "GNOMON_HASH_KEY"  # not a setting: settings are written to a file
+KEY_BYTES = (16, 64)
 COLUMN = re.compile(r"(?P<tensor>.+?)(\[(?P<column>\d+)\])?")
 Feature = tuple[str, int | None]  # a tensor's name with its side, and one of its columns; None: all
 
@@ -87,8 +89,11 @@ class Treatments:
         return pa.compute.if_else(empty, array, MASKED_TEXT)
 
     def _key(self) -> bytes:
+        """Raises: PolicyUnusable without one, or for one that is too short, or too long for BLAKE2b."""
         if not self.key:
-            raise PolicyUnusable("a log policy hashes columns, and the gateway has no key: set GNOMON_HASH_KEY")
+            raise PolicyUnusable(f"a log policy hashes columns, and the gateway has no key: set {KEY_VARIABLE}")
+        if not KEY_BYTES[0] <= len(self.key) <= KEY_BYTES[1]:
+            raise PolicyUnusable(f"{KEY_VARIABLE} has {len(self.key)} bytes: {KEY_BYTES[0]} to {KEY_BYTES[1]} expected")
         return self.key
 
 

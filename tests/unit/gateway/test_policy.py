@@ -16,7 +16,7 @@ from gateway.publisher import Publisher
 from gateway.shipper import Shipper
 from gateway.shipping.digests import digest
 from gateway.shipping.expiry import is_expired, remove_expired
-from gateway.shipping.policies import KEY_VARIABLE
+from gateway.shipping.policy import KEY_VARIABLE
 from gateway.shipping.stores import Folder
 from gateway.tensors import bytes_raw
 from gnomon.domain import ColumnRule, DesiredState, LogPolicy, ModelState, Treatment, Version

@@ -1,5 +1,6 @@
 """What compiled loops find in a segment is what the plain walk finds, and no value is lost on the way to a column."""
 
+import shutil
 import zlib
 
 import numpy as np
@@ -22,6 +23,7 @@ from gateway.shipping.segment import read_sealed
 from gateway.shipping.stores import Folder
 from gateway.shipping.whole import tensors_of
 from gateway.tensors import bytes_raw, raw_of
+from gateway.trace import find
 from tests.journals import config_in, record, schema, writer_of
 
 
@@ -96,6 +98,22 @@ def test_every_tensor_is_put_together_again_byte_by_byte(tmp_path):
         assert (row["request_id"], row["reason"]) == (call.request_id.decode(), call.reason.decode())
         whole = [(one.datatype, one.shape, raw_of(one.values)) for one in tensors_of(row, found.schema)]
         assert whole == [(one.datatype, tuple(one.shape), one.data) for one in call.tensors]
+
+
+def test_a_trace_says_the_same_from_the_journal_and_from_its_exports(tmp_path):
+    folder, calls = various(tmp_path, 60)
+    layout = Layout(tmp_path)
+    Files(Folder(layout.parquet), Policies(layout)).deliver(read_sealed(segments(folder)[0], "w00"))
+    texts = [id_text(call.prediction_id) for call in calls]
+    journaled = [find(layout, text) for text in texts]
+    shutil.rmtree(folder)
+    exported = [find(layout, text) for text in texts]
+    assert {trace.source for trace in journaled} == {"journal"}
+    assert {trace.source for trace in exported} == {"parquet"}
+    for one, other in zip(journaled, exported, strict=True):
+        one.source = other.source
+        other.arrived_unix_ns = one.arrived_unix_ns  # exports have microseconds
+        assert one == other
 
 
 def test_a_call_is_found_by_its_request_id_through_a_bloom_filter(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 from gateway.journal.format import ANSWERED, FAILED, INPUT, OUTPUT
 from gateway.journal.writer import Record, TensorRecord
 from gateway.shipper import Shipper
-from gnomon.errors import InvalidInput, NotFound
+from gnomon.errors import InvalidInput, NotFound, Unavailable
 from gnomon.exports import connect, query
 from gnomon.profile.v1 import profile_pb2
 from tests.journals import config_in, put_snapshot, put_version, record, route, writer_of
@@ -119,6 +119,18 @@ def test_exports_in_a_store_are_asked_alike(tmp_path, monkeypatch):
         gateway_with(tmp_path / "gateway", export_url="s3://exports/all")
         found = query("s3://exports/all", "select count(*), max(dep_delay) from pricing_rows")[1]
     assert found == [(120, float(CALLS - 1 + 5))]
+
+
+def test_a_file_that_is_none_and_a_store_that_is_gone_are_said_in_a_line(tmp_path, monkeypatch):
+    folder = tmp_path / "predictions" / "model=m" / "date=2026-01-31" / "hour=07"
+    folder.mkdir(parents=True)
+    (folder / "w00-0000000000000000-v1.parquet").write_bytes(b"garbage that is no Parquet")
+    with pytest.raises(InvalidInput, match="w00-0000000000000000-v1"):
+        query(tmp_path, "select * from m")
+    for name, value in (S3_ENVIRONMENT | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Unavailable, match=r"s3://exports/all: .*127\.0\.0\.1:1"):
+        query("s3://exports/all", "select 1")
 
 
 def command(folder, *arguments):
