@@ -262,7 +262,9 @@ def leader_of(cluster, stream="gnomon"):
     return int(asyncio.run(ask()).removeprefix("n"))
 
 
-def test_every_call_is_in_a_stream_of_three_copies_once_when_nodes_are_killed(tmp_path):
+@pytest.mark.parametrize("ill", [signal.SIGKILL, signal.SIGSTOP])
+def test_every_call_is_in_a_stream_of_three_copies_once_when_its_leader_is_killed_or_cut_off(tmp_path, ill):
+    """One that is stopped is as one behind a partition: it leads on in its own eyes, until it hears of the others."""
     cluster = nats_cluster(tmp_path)
     config = gateway(tmp_path, *cluster, nats_replicas=3)
     with started(*cluster):
@@ -274,10 +276,14 @@ def test_every_call_is_in_a_stream_of_three_copies_once_when_nodes_are_killed(tm
             before = published(config)
             written |= journaled(config, count=30, calls=30)
             until(lambda: published(config) > before)  # noqa: B023
-            victim.kill()
+            victim.signal(ill)
             written |= journaled(config, count=5, calls=30)
             until(lambda: published(config) == len(written), timeout_s=90)  # noqa: B023
-            victim.start()
+            if ill == signal.SIGKILL:
+                victim.process.wait()
+                victim.start()
+            else:
+                victim.signal(signal.SIGCONT)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
         assert ids(stored(*cluster)) == dict.fromkeys(written, 1)
