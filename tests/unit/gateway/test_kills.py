@@ -21,7 +21,7 @@ from tests.journals import config_in, record, schema, writer_of
 from tests.servers import nats_server, nats_url, started
 from tests.streams import ids, stored
 
-KILLS = int(os.environ.get("GNOMON_KILLS", "12"))
+KILLS = int(os.environ.get("GNOMON_KILLS", "8"))
 X = np.arange(30, dtype=np.float32).reshape(10, 3)
 
 # Starts the process again and again, by a fork of one that has everything loaded, and kills it a moment later.

