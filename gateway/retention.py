@@ -18,7 +18,7 @@ from gateway.layout import SHADOW_JOURNAL, Layout
 
 log = logging.getLogger(__name__)
 
-CONSUMERS = ("observer", "shadow")  # and the exporters that a configuration has
+CONSUMERS = ("observer", "shadow", "shipper")
 Positions = Mapping[str, Position]  # of one consumer, by journal
 
 
@@ -95,7 +95,7 @@ def _segment(path: Path) -> Segment:
     )  # fmt: skip
 
 
-def positions_of(layout: Layout, consumers: Iterable[str]) -> dict[str, Positions]:
+def positions_of(layout: Layout, consumers: Iterable[str] = CONSUMERS) -> dict[str, Positions]:
     """Where each consumer stands; one without a checkpoint has read nothing."""
     found: dict[str, Positions] = {}
     for consumer in consumers:
@@ -108,8 +108,8 @@ def positions_of(layout: Layout, consumers: Iterable[str]) -> dict[str, Position
 
 def apply(config: Config) -> list[Path]:
     """Looks, decides, removes. What was removed. Raises: OSError."""
-    positions = positions_of(config.layout, (*CONSUMERS, *config.exporters))
-    gone = expired(observe(config.layout), positions, config, time.time())
+    consumers = dict.fromkeys((*CONSUMERS, *config.exporters))  # a publisher only where there is one
+    gone = expired(observe(config.layout), positions_of(config.layout, consumers), config, time.time())
     for path in gone:
         path.unlink(missing_ok=True)
         log.info("journal %s: segment %s removed", path.parent.name, path.name)
