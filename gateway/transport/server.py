@@ -18,6 +18,7 @@ import grpc
 
 from gateway.transport.call import Call
 from gateway.transport.direct import DirectCall, Handler
+from gateway.transport.engine import World
 from gateway.transport.h2 import Http2
 from gateway.transport.head import Head, NotGrpc, list_bytes, read
 from gateway.transport.limits import Limits
@@ -38,9 +39,10 @@ LEAVE_S = 1.0  # for clients to hang up once all is said
 
 
 class Server(grpc.aio.Server):
-    """Written by: the event loop it is started in. `outbox` is there from then on."""
+    """Written by: the event loop it is started in. `outbox` and `world` are there from then on."""
 
     outbox: Outbox
+    world: World
 
     def __init__(
         self,
@@ -96,6 +98,7 @@ class Server(grpc.aio.Server):
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         self.outbox = Outbox(loop)
+        self.world = World(self.limits)
         for bound, tls in self._bound:
             timeout = None if tls is None else self.limits.handshake_timeout_s
             listener = await loop.create_server(
