@@ -68,7 +68,8 @@ class Batcher:
         self.flushed = flushed
         self.ran: Callable[[Servable, int, int], None] = lambda servable, rows, taken_ns: None  # told of each run
         self._queues: dict[Servable, list[Job]] = {}
-        self._runners = ThreadPoolExecutor(threads, thread_name_prefix="model-run")
+        self.threads = threads
+        self.runners = ThreadPoolExecutor(threads, thread_name_prefix="model-run")
 
     def put(self, servable: Servable, job: Job) -> None:
         """The job runs in this turn of the loop, after everything that was read in it."""
@@ -80,7 +81,7 @@ class Batcher:
         queue.append(job)
 
     def stop(self) -> None:
-        self._runners.shutdown(wait=True, cancel_futures=True)
+        self.runners.shutdown(wait=True, cancel_futures=True)
 
     def _run_all(self) -> None:
         queues, self._queues = self._queues, {}
@@ -98,7 +99,7 @@ class Batcher:
             self._finish(servable, waiting, *compute(servable, waiting))
         else:
             loop = asyncio.get_running_loop()
-            future = loop.run_in_executor(self._runners, compute, servable, waiting)
+            future = loop.run_in_executor(self.runners, compute, servable, waiting)
             future.add_done_callback(lambda ended: self._finish_later(servable, waiting, ended))
 
     def _finish_later(self, servable: Servable, jobs: list[Job], ended: "asyncio.Future[Any]") -> None:

@@ -25,6 +25,7 @@ from gateway.books import WorkerBooks
 from gateway.config import Config
 from gateway.control import Line, state_of
 from gateway.journal.writer import Writer
+from gateway.lanes.lanes import Lanes
 from gateway.pages import Page
 from gateway.servables import Servable, Servables
 from gateway.service import InferenceService
@@ -97,8 +98,17 @@ class Worker:
             return grpcio.server(self.config.max_message_bytes, self.config.max_streams)
         limits = Limits(max_message_bytes=self.config.max_message_bytes, max_streams=self.config.max_streams)
         server = Server(limits)
-        server.add_direct(f"/{SERVICE}/ModelInfer", self.service.infer)
-        self.service.batcher.flushed = server.flush
+        path = f"/{SERVICE}/ModelInfer"
+        server.add_direct(path, self.service.infer)
+        service = self.service
+        service.batcher.flushed = server.flush
+        service.lanes = Lanes(
+            server.world, path=path.encode(), limits=limits, journal=self.journal, books=service.books,
+            batcher=service.batcher, counters=service.counters, unkeyed=service.unkeyed,
+            max_in_flight=self.config.max_in_flight,
+        )  # fmt: skip
+        service.lanes.flush = lambda: server.sockets.flush()
+        server.work, server.work_now = service.lanes.work, service.lanes.turn
         return server
 
     async def run(self) -> None:
@@ -180,6 +190,8 @@ class Worker:
             self.journal.route(model.route.revision, message_of(model.route).SerializeToString())
         first = self.service.serving.revision < 0
         self.service.serving = Serving.of(state)
+        if self.service.lanes is not None:
+            self.service.lanes.forget()
         self.keep = {(model.route.model, number) for model in state.models for number in model.route.loaded}
         for name, number in self.servables.retire(self.keep):
             log.info("unloaded %s version %d", name, number)

@@ -9,10 +9,18 @@ from pathlib import Path
 import llvmlite.binding as llvm
 from numba import cfunc
 
-from gateway.native import http2
+from gateway.native import answers, blake2b, calls, http2, sockets
+from gateway.native.memory import I64
 from gateway.native.binding import library_path
 
-FUNCTIONS = {**http2.CALLBACKS, **http2.CALLS}
+FUNCTIONS = {
+    **http2.CALLBACKS,
+    **http2.CALLS,
+    **answers.CALLS,
+    **sockets.CALLS,
+    "hash_of": (calls.hash_of, I64(I64, I64, I64, I64)),
+    "key_state": (blake2b.key_state, I64(I64, I64, I64, I64)),
+}
 
 
 def build(folder: Path) -> None:

@@ -7,12 +7,14 @@ after the other into one buffer of the server, read right after each call. The r
 from typing import Any
 
 from gateway.native.blocks import (
-    CALLBACK_FAILURE, CHUNK, CLOSED, CONNECTION, DATA, EVENT, EVENTS_FULL, HAS_EVENTS, IDLE, PING, PING_ANSWERED,
-    RECEIVED_SHIFT, REQUEST, RESET, SETTINGS, STREAM, TRAILERS, WANTS_WRITE, WORLD,
+    ANSWERED, BODY_BYTES, CALLBACK_FAILURE, CANCELLED, CHUNK, CLOSED, CONNECTION, DATA, EVENT, GENERAL, HAS_EVENTS,
+    HAS_WORK, IDLE, IS_CONSUMED, IS_LAST, IS_OVER, PING, PING_ANSWERED, READING, REQUEST, RESET, SETTINGS, STREAM,
+    TODO_BITS, TRAILERS, WAITING, WANTS_WRITE, WORLD,
 )  # fmt: skip
+from gateway.native.calls import note_field, takes_lane, wait_in_lane
 from gateway.native.memory import (
-    I32, I64, U8, U32, _external, add8, allocate, allocate_zeroed, compiled, copy, load1, load4, load8, reallocate,
-    release, store1, store4, store8,
+    I32, I64, U8, U32, add8, allocate, allocate_zeroed, clock_ns, compiled, copy, external, load1, load4, load8,
+    reallocate, release, store4, store8,
 )  # fmt: skip
 
 # nghttp2.h
@@ -20,36 +22,48 @@ FRAME_LENGTH, FRAME_STREAM, FRAME_TYPE, FRAME_FLAGS, FRAME_BODY, FRAME_CATEGORY 
 DATA_TYPE, HEADERS_TYPE, PRIORITY_TYPE, RESET_TYPE, SETTINGS_TYPE, PING_TYPE = 0, 1, 2, 3, 4, 6
 END_STREAM = ACK = 1
 CATEGORY_REQUEST = 0
-PAUSE, DEFERRED = -526, -508
+DEFERRED = -508
 EOF, NO_END_STREAM = 1, 2
+REALTIME, MONOTONIC = 0, 1  # clocks of the kernel
 NAME_VALUE_BYTES = 40
+KEPT_BYTES = 16 << 10  # a buffer of an ended stream is kept for the next one up to this
 
-_read_bytes = _external("nghttp2_session_mem_recv2", I64, I64, I64, I64)
-_next_bytes = _external("nghttp2_session_mem_send2", I64, I64, I64)
-_set_stream = _external("nghttp2_session_set_stream_user_data", I32, I64, I32, I64)
-_get_stream = _external("nghttp2_session_get_stream_user_data", I64, I64, I32)
-_submit_response = _external("nghttp2_submit_response2", I32, I64, I32, I64, I64, I64)
-_submit_trailers = _external("nghttp2_submit_trailer", I32, I64, I32, I64, I64)
-_resume = _external("nghttp2_session_resume_data", I32, I64, I32)
-_consume = _external("nghttp2_session_consume", I32, I64, I32, I64)
-_wants_write = _external("nghttp2_session_want_write", I32, I64)
+read_bytes = external("nghttp2_session_mem_recv2", I64, I64, I64, I64)
+_next_bytes = external("nghttp2_session_mem_send2", I64, I64, I64)
+_set_stream = external("nghttp2_session_set_stream_user_data", I32, I64, I32, I64)
+_get_stream = external("nghttp2_session_get_stream_user_data", I64, I64, I32)
+_submit_response = external("nghttp2_submit_response2", I32, I64, I32, I64, I64, I64)
+_submit_trailers = external("nghttp2_submit_trailer", I32, I64, I32, I64, I64)
+_resume = external("nghttp2_session_resume_data", I32, I64, I32)
+_consume = external("nghttp2_session_consume", I32, I64, I32, I64)
+_wants_write = external("nghttp2_session_want_write", I32, I64)
+_wants_read = external("nghttp2_session_want_read", I32, I64)
 
 
 # Events.
 
 
 @compiled
-def emit(world: int, kind: int, stream_id: int, value: int, source: int, size: int) -> None:
-    """The reader empties the buffer before it can overflow: see EVENTS_FULL."""
+def emit(world: int, kind: int, stream_id: int, value: int, data: int, size: int) -> None:
+    """One more for Python, which empties the buffer after each slice of received data: see EVENTS_BYTES."""
     at = load8(world + WORLD.EVENTS) + load8(world + WORLD.EVENTS_USED)
-    store8(world + WORLD.LAST_EVENT, at)
     store8(at + EVENT.KIND, kind)
     store8(at + EVENT.STREAM, stream_id)
     store8(at + EVENT.VALUE, value)
+    store8(at + EVENT.DATA, data)
     store8(at + EVENT.BYTES, size)
-    if size:
-        copy(at + EVENT.SIZE, source, size)
-    add8(world + WORLD.EVENTS_USED, EVENT.SIZE + ((size + 7) & -8))
+    store8(world + WORLD.LAST_EVENT, at)
+    add8(world + WORLD.EVENTS_USED, EVENT.SIZE)
+
+
+@compiled
+def hand_over(world: int, stream: int, value: int) -> None:
+    """Python takes the call: its headers, and what has come of its message."""
+    store8(stream + STREAM.STATE, GENERAL)
+    stream_id, buffer = load8(stream + STREAM.ID), load8(stream + STREAM.BUFFER)
+    headers, used = load8(stream + STREAM.HEADERS), load8(stream + STREAM.USED)
+    emit(world, REQUEST, stream_id, 0, buffer, headers)
+    emit(world, DATA, stream_id, value | IS_CONSUMED, buffer + headers, used - headers)
 
 
 # Streams.
@@ -82,9 +96,11 @@ def begin_stream(connection: int, stream_id: int) -> int:
 
 
 @compiled
-def end_stream(stream: int) -> None:
-    """Gives the block and all it holds back."""
+def unlink(stream: int) -> None:
+    """Takes it from its connection's list."""
     connection = load8(stream + STREAM.CONNECTION)
+    if connection == 0:
+        return
     before, after = load8(stream + STREAM.PREVIOUS), load8(stream + STREAM.NEXT)
     if before:
         store8(before + STREAM.NEXT, after)
@@ -93,17 +109,46 @@ def end_stream(stream: int) -> None:
     if after:
         store8(after + STREAM.PREVIOUS, before)
     add8(connection + CONNECTION.QUEUED, -load8(stream + STREAM.QUEUED))
+    store8(stream + STREAM.CONNECTION, 0)
+
+
+@compiled
+def end_stream(world: int, stream: int) -> None:
+    """Gives the block and all it holds back."""
+    unlink(stream)
     chunk = load8(stream + STREAM.FIRST)
     while chunk:
         following = load8(chunk + CHUNK.NEXT)
         release(chunk)
         chunk = following
-    trailers = load8(stream + STREAM.TRAILERS)
-    if trailers:
-        release(trailers)
-    world = load8(connection + CONNECTION.WORLD)
-    store8(stream + STREAM.NEXT, load8(world + WORLD.FREE_STREAMS))
-    store8(world + WORLD.FREE_STREAMS, stream)
+    if load8(stream + STREAM.OWN_TRAILERS):
+        release(load8(stream + STREAM.TRAILERS))
+    store8(stream + STREAM.NEXT, load8(world + WORLD.CLOSED_STREAMS))
+    store8(world + WORLD.CLOSED_STREAMS, stream)
+
+
+@compiled
+def forget_stream(stream: int) -> None:
+    """libnghttp2 may still have it: it shall not tell of its end any more."""
+    connection = load8(stream + STREAM.CONNECTION)
+    if connection:
+        _set_stream(load8(connection + CONNECTION.SESSION), I32(load8(stream + STREAM.ID)), 0)
+
+
+@compiled
+def recycle(world: int) -> None:
+    """Blocks of ended streams can be used again: Python has read what events of the last call said of them."""
+    stream = load8(world + WORLD.CLOSED_STREAMS)
+    while stream:
+        following = load8(stream + STREAM.NEXT)
+        if load8(stream + STREAM.CAPACITY) > KEPT_BYTES:
+            release(load8(stream + STREAM.BUFFER))
+            store8(stream + STREAM.BUFFER, 0)
+            store8(stream + STREAM.CAPACITY, 0)
+        store8(stream + STREAM.NEXT, load8(world + WORLD.FREE_STREAMS))
+        store8(world + WORLD.FREE_STREAMS, stream)
+        stream = following
+    store8(world + WORLD.CLOSED_STREAMS, 0)
 
 
 @compiled
@@ -125,6 +170,7 @@ def keep(stream: int, source: int, size: int) -> None:
 def on_begin_headers(session: int, frame: int, connection: int) -> int:
     if load1(frame + FRAME_TYPE) == HEADERS_TYPE and load4(frame + FRAME_CATEGORY) == CATEGORY_REQUEST:
         stream_id = load4(frame + FRAME_STREAM)
+        store8(connection + CONNECTION.LAST, stream_id)
         _set_stream(session, I32(stream_id), begin_stream(connection, stream_id))
     return I32(0)
 
@@ -143,47 +189,64 @@ def on_header(
     if too_many or load8(stream + STREAM.LIST_BYTES) > load8(world + WORLD.HEADER_BYTES):
         return I32(CALLBACK_FAILURE)
     if load4(frame + FRAME_CATEGORY) == CATEGORY_REQUEST:
-        scratch = load8(connection + CONNECTION.WORLD) + WORLD.SCRATCH
+        scratch = world + WORLD.SCRATCH
         store4(scratch, name_size)
         store4(scratch + 4, value_size)
         keep(stream, scratch, 8)
         keep(stream, name, name_size)
         keep(stream, value, value_size)
-    return I32(PAUSE if load8(world + WORLD.EVENTS_USED) > EVENTS_FULL else 0)
+        note_field(world, stream, name, name_size, value, value_size)
+    return I32(0)
 
 
 def on_data(session: int, flags: int, stream_id: int, data: int, size: int, connection: int) -> int:
-    if _get_stream(session, stream_id) == 0:
-        _consume(session, stream_id, size)
+    world, stream = load8(connection + CONNECTION.WORLD), _get_stream(session, stream_id)
+    if stream and load8(stream + STREAM.STATE) == GENERAL:
+        emit(world, DATA, I64(stream_id), 0, data, size)
         return I32(0)
-    world = load8(connection + CONNECTION.WORLD)
-    emit(world, DATA, I64(stream_id), 0, data, size)
-    return I32(PAUSE if load8(world + WORLD.EVENTS_USED) > EVENTS_FULL else 0)
+    _consume(session, stream_id, size)
+    if stream and load8(stream + STREAM.STATE) == READING:
+        keep(stream, data, size)
+        if load8(stream + STREAM.USED) - load8(stream + STREAM.HEADERS) > BODY_BYTES:
+            hand_over(world, stream, 0)
+    return I32(0)
 
 
 @compiled
 def take_headers(session: int, frame: int, connection: int, ended: int) -> None:
     """A whole header block has arrived: of a request, or of its trailers."""
     world, stream_id = load8(connection + CONNECTION.WORLD), load4(frame + FRAME_STREAM)
+    stream = _get_stream(session, I32(stream_id))
+    if stream == 0:
+        return
     if load4(frame + FRAME_CATEGORY) != CATEGORY_REQUEST:
+        if load8(stream + STREAM.STATE) == READING:
+            hand_over(world, stream, 0)
         emit(world, TRAILERS, stream_id, ended, 0, 0)
         return
-    stream = _get_stream(session, I32(stream_id))
-    if stream:
-        store8(stream + STREAM.HEADERS, load8(stream + STREAM.USED))
-        emit(world, REQUEST, stream_id, ended, load8(stream + STREAM.BUFFER), load8(stream + STREAM.USED))
+    used = load8(stream + STREAM.USED)
+    store8(stream + STREAM.HEADERS, used)
+    if not ended and takes_lane(world, connection, stream):
+        store8(stream + STREAM.STATE, READING)
+    else:
+        emit(world, REQUEST, stream_id, ended, load8(stream + STREAM.BUFFER), used)
 
 
 @compiled
 def take_data_end(session: int, frame: int, connection: int, ended: int) -> None:
-    """A whole DATA frame has arrived; its bytes have been told of."""
+    """A whole DATA frame has arrived; its bytes have been told of, or kept."""
     world, stream_id = load8(connection + CONNECTION.WORLD), load4(frame + FRAME_STREAM)
+    stream = _get_stream(session, I32(stream_id))
+    if ended and stream and load8(stream + STREAM.STATE) == READING:
+        if not wait_in_lane(world, stream):
+            hand_over(world, stream, IS_LAST)
+        return
     last = load8(world + WORLD.LAST_EVENT)
     told = load8(world + WORLD.EVENTS_USED) and load8(last + EVENT.KIND) == DATA
     if ended and told and load8(last + EVENT.STREAM) == stream_id:
-        store8(last + EVENT.VALUE, 1)
+        store8(last + EVENT.VALUE, load8(last + EVENT.VALUE) | IS_LAST)
     elif ended or load8(frame + FRAME_LENGTH) == 0:
-        emit(world, DATA, stream_id, ended, 0, 0)
+        emit(world, DATA, stream_id, IS_LAST if ended else 0, 0, 0)
 
 
 def on_frame(session: int, frame: int, connection: int) -> int:
@@ -196,7 +259,8 @@ def on_frame(session: int, frame: int, connection: int) -> int:
     elif kind == RESET_TYPE:
         emit(world, RESET, stream_id, load4(frame + FRAME_BODY), 0, 0)
     elif kind == PING_TYPE:
-        emit(world, PING_ANSWERED if flags & ACK else PING, 0, 0, frame + FRAME_BODY, 8)
+        # By value: the frame is gone when Python looks.
+        emit(world, PING_ANSWERED if flags & ACK else PING, 0, load8(frame + FRAME_BODY), 0, 0)
     elif kind == SETTINGS_TYPE and not flags & ACK:
         emit(world, SETTINGS, 0, 0, 0, 0)
     elif kind == PRIORITY_TYPE:
@@ -204,11 +268,24 @@ def on_frame(session: int, frame: int, connection: int) -> int:
     return I32(0)
 
 
+@compiled
+def leave(world: int, stream: int) -> None:
+    """The stream is over. A call that waits in a lane is ended there, by who runs it: the block is still its."""
+    if load8(stream + STREAM.STATE) == WAITING:
+        store8(stream + STREAM.STATE, CANCELLED)
+    if load8(stream + STREAM.STATE) == CANCELLED:
+        unlink(stream)
+    else:
+        end_stream(world, stream)
+
+
 def on_close(session: int, stream_id: int, error: int, connection: int) -> int:
     stream = _get_stream(session, stream_id)
     if stream:
-        emit(load8(connection + CONNECTION.WORLD), CLOSED, I64(stream_id), I64(error), 0, 0)
-        end_stream(stream)
+        world = load8(connection + CONNECTION.WORLD)
+        if load8(stream + STREAM.STATE) == GENERAL:
+            emit(world, CLOSED, I64(stream_id), I64(error), 0, 0)
+        leave(world, stream)
     return I32(0)
 
 
@@ -339,6 +416,7 @@ def send_trailers(connection: int, stream_id: int, packed: int, size: int, count
     fill_fields(fields, fields + count * NAME_VALUE_BYTES, count)
     store8(stream + STREAM.TRAILERS, fields)
     store8(stream + STREAM.TRAILER_COUNT, count)
+    store8(stream + STREAM.OWN_TRAILERS, 1)
     store8(stream + STREAM.ENDING, 1)
     if load8(stream + STREAM.DEFERRED):
         store8(stream + STREAM.DEFERRED, 0)
@@ -352,39 +430,86 @@ def queued(connection: int, stream_id: int) -> int:
     return load8(stream + STREAM.QUEUED) if stream else 0
 
 
-def receive(connection: int, data: int, size: int) -> int:
-    """Takes received bytes; how many, shifted, with what there is to do now. An error of libnghttp2 is negative."""
-    session, world = load8(connection + CONNECTION.SESSION), load8(connection + CONNECTION.WORLD)
-    taken = _read_bytes(session, data, size)
-    if taken < 0:
-        return taken
-    todo = HAS_EVENTS if load8(world + WORLD.EVENTS_USED) else 0
+@compiled
+def todo(session: int, world: int) -> int:
+    """What there is for Python to do now."""
+    found = HAS_EVENTS if load8(world + WORLD.EVENTS_USED) else 0
+    if load8(world + WORLD.READY):
+        found |= HAS_WORK
     if _wants_write(session):
-        todo |= WANTS_WRITE
-    return taken << RECEIVED_SHIFT | todo
+        return found | WANTS_WRITE
+    return found if _wants_read(session) else found | IS_OVER
 
 
-def send(connection: int, buffer: int, room: int) -> int:
-    """Fills `buffer` with what may be sent; how many bytes. It holds at least one frame of the largest size more."""
-    session = load8(connection + CONNECTION.SESSION)
-    pointer = load8(connection + CONNECTION.WORLD) + WORLD.SCRATCH
+def receive(connection: int, data: int, size: int) -> int:
+    """Takes received bytes; how many, with what there is to do. An error of libnghttp2 is negative."""
+    session, world = load8(connection + CONNECTION.SESSION), load8(connection + CONNECTION.WORLD)
+    recycle(world)
+    store8(world + WORLD.NOW_NS, clock_ns(MONOTONIC, world + WORLD.SCRATCH))
+    store8(world + WORLD.NOW_UNIX_NS, clock_ns(REALTIME, world + WORLD.SCRATCH))
+    taken = read_bytes(session, data, size)
+    return taken if taken < 0 else taken << TODO_BITS | todo(session, world)
+
+
+@compiled
+def fill_out(connection: int, buffer: int, room: int) -> int:
+    """Fills `buffer` with what may be sent; how many bytes, with what there is to do.
+
+    Behind `room` there is place for one frame of the largest size.
+    """
+    session, world = load8(connection + CONNECTION.SESSION), load8(connection + CONNECTION.WORLD)
+    recycle(world)
+    store8(connection + CONNECTION.TOUCHED, 0)
     done = 0
     while done < room:
-        size = _next_bytes(session, pointer)
-        if size <= 0:
-            return size if size < 0 else done
-        copy(buffer + done, load8(pointer), size)
+        size = _next_bytes(session, world + WORLD.SCRATCH)
+        if size < 0:
+            return size
+        if size == 0:
+            break
+        copy(buffer + done, load8(world + WORLD.SCRATCH), size)
         done += size
-    return done
+    return done << TODO_BITS | todo(session, world)
+
+
+@compiled
+def touch(world: int, connection: int) -> None:
+    """There is something to send: `flush` in gateway.native.sockets will look at it."""
+    if load8(connection + CONNECTION.TOUCHED) == 0:
+        store8(connection + CONNECTION.TOUCHED, 1)
+        touched = load8(world + WORLD.TOUCHED)
+        store8(load8(world + WORLD.TOUCHED_LIST) + 8 * touched, connection)
+        store8(world + WORLD.TOUCHED, touched + 1)
 
 
 def close(connection: int) -> int:
-    """Forgets the streams of a connection whose session is about to go."""
+    """Forgets the streams of a connection whose session is about to go, but for calls that wait in a lane."""
     stream = load8(connection + CONNECTION.STREAMS)
     while stream:
         following = load8(stream + STREAM.NEXT)
-        end_stream(stream)
+        leave(load8(connection + CONNECTION.WORLD), stream)
         stream = following
+    return 0
+
+
+def refuse(connection: int, packed: int, count: int) -> int:
+    """Ends the calls in the lane that have no answer yet, with headers alone."""
+    stream = load8(connection + CONNECTION.STREAMS)
+    fields = allocate(count * NAME_VALUE_BYTES)
+    fill_fields(fields, packed, count)
+    while stream:
+        state = load8(stream + STREAM.STATE)
+        if state in (READING, WAITING):
+            respond(connection, stream, fields, count, 0)
+            store8(stream + STREAM.STATE, CANCELLED if state == WAITING else ANSWERED)
+        stream = load8(stream + STREAM.NEXT)
+    release(fields)
+    return 0
+
+
+def hand_back(stream: int) -> int:
+    """A call that waited in a lane becomes Python's; its events are at hand."""
+    hand_over(load8(load8(stream + STREAM.CONNECTION) + CONNECTION.WORLD), stream, IS_LAST)
     return 0
 
 
@@ -402,6 +527,7 @@ CALLS: dict[str, Any] = {
     "send_trailers": (send_trailers, I64(I64, I64, I64, I64, I64)),
     "queued": (queued, I64(I64, I64)),
     "receive": (receive, I64(I64, I64, I64)),
-    "send": (send, I64(I64, I64, I64)),
     "close": (close, I64(I64)),
+    "refuse": (refuse, I64(I64, I64, I64)),
+    "hand_back": (hand_back, I64(I64)),
 }

@@ -29,7 +29,10 @@ CALLBACKS = ("on_begin_headers", "on_header", "on_data_chunk_recv", "on_frame_re
 _W, _B = ctypes.c_int64, ctypes.c_char_p  # a word; the bytes of a bytes object
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "send_headers": (_W, _W, _B, _W, _W), "send_data": (_W, _W, _B, _W), "send_trailers": (_W, _W, _B, _W, _W),
-    "queued": (_W, _W), "receive": (_W, _B, _W), "send": (_W, _W, _W), "close": (_W,),
+    "queued": (_W, _W), "receive": (_W, _B, _W), "close": (_W,),
+    "refuse": (_W, _B, _W), "hand_back": (_W,), "answer": (_W, _W), "record_bytes": (_W,), "count_dead": (_W, _W, _W),
+    "watch": (_W, _W), "unwatch": (_W,), "poll": (_W, _W), "flush": (_W,), "flush_one": (_W,),
+    "hash_of": (_B, _W, _B, _W), "key_state": (_W, _B, _W, _W),
 }  # fmt: skip
 
 

@@ -68,17 +68,29 @@ def remainder(typing_context: Any, value: Any, by: Any) -> Any:
     return I64(I64, I64), code
 
 
-def _external(name: str, result: Any, *arguments: Any) -> Any:
+@intrinsic
+def publish8(typing_context: Any, address: Any, value: Any) -> Any:
+    """`store8` that no earlier store passes: whoever sees the value sees what was written before it."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], _WORD.as_pointer())
+        builder.store_atomic(arguments[1], pointer, "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(I64, I64), code
+
+
+def external(name: str, result: Any, *arguments: Any) -> Any:
     return types.ExternalFunction(name, result(*arguments))
 
 
-copy = _external("memcpy", I64, I64, I64, I64)  # to, from, bytes
-compare = _external("memcmp", I32, I64, I64, I64)
-allocate = _external("malloc", I64, I64)
-allocate_zeroed = _external("calloc", I64, I64, I64)
-reallocate = _external("realloc", I64, I64, I64)
-release = _external("free", types.void, I64)
-_clock_gettime = _external("clock_gettime", I32, I32, I64)
+copy = external("memcpy", I64, I64, I64, I64)  # to, from, bytes
+compare = external("memcmp", I32, I64, I64, I64)
+allocate = external("malloc", I64, I64)
+allocate_zeroed = external("calloc", I64, I64, I64)
+reallocate = external("realloc", I64, I64, I64)
+release = external("free", types.void, I64)
+_clock_gettime = external("clock_gettime", I32, I32, I64)
 
 
 @compiled
@@ -96,3 +108,9 @@ def clock_ns(clock: int, scratch: int) -> int:
 @compiled
 def add8(address: int, value: int) -> None:
     store8(address, load8(address) + value)
+
+
+@compiled
+def word_of(block: int, field: int, number: int) -> int:
+    """An element of a field of several words."""
+    return load8(block + field + 8 * number)

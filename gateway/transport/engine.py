@@ -9,7 +9,9 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from gateway.native.blocks import CALLBACK_FAILURE, CONNECTION, EVENT, EVENTS_BYTES, RECEIVED_SHIFT, WORLD
+from gateway.native.blocks import (
+    CALLBACK_FAILURE, CONNECTION, EVENT, EVENTS_BYTES, MOST_SOCKETS, SLICE_BYTES, SOCKET_EVENT_BYTES, TODO_BITS, WORLD,
+)  # fmt: skip
 from gateway.native.library import CALLBACKS, library
 from gateway.transport.limits import Limits
 from gateway.transport.metadata import Headers
@@ -20,7 +22,9 @@ MAX_HEADERS = 512
 MAX_ACKNOWLEDGEMENTS = 256
 FLOODED = (CALLBACK_FAILURE, -904, -905, -537)  # ours, FLOODED, TOO_MANY_CONTINUATIONS, TOO_MANY_SETTINGS
 
-_EVENT = struct.Struct("<qqqq")
+KEEP_NAME, KEEP_VALUE = 2, 4  # NGHTTP2_NV_FLAG_NO_COPY_NAME, _VALUE
+
+_EVENT = struct.Struct("<qqqqq")
 _SIZES = struct.Struct("<II")
 _SETTING = struct.Struct("<iI")
 
@@ -34,12 +38,21 @@ class EngineError(Exception):
 
 
 class Event(NamedTuple):
-    """What happened: `kind` as gateway.native.blocks names it, `value` a flag or a code, `data` what came with it."""
+    """What happened: `kind`, and the bits or the code of `value`, as gateway.native.blocks names them."""
 
     kind: int
     stream_id: int
     value: int
     data: bytes
+
+
+def shared(headers: Headers) -> tuple[Any, ...]:
+    """Header fields that libnghttp2 reads where they are: an array for it, and what must stay as long as it is used."""
+    kept = [ctypes.create_string_buffer(text, len(text)) for header in headers for text in header]
+    words: list[int] = []
+    for name, value in zip(kept[::2], kept[1::2], strict=True):
+        words += ctypes.addressof(name), ctypes.addressof(value), len(name), len(value), KEEP_NAME | KEEP_VALUE
+    return (ctypes.c_int64 * len(words))(*words), *kept
 
 
 def packed(headers: Headers) -> tuple[bytes, int]:
@@ -68,16 +81,32 @@ class World:
         self.address = ctypes.addressof(self.block)
         self._events, self.events = _buffer(EVENTS_BYTES)
         self._out, self.out = _buffer(SEND_BYTES)
-        self.out_address = ctypes.addressof(self._out)
-        self._set(WORLD.EVENTS, ctypes.addressof(self._events))
-        self._set(WORLD.READER, self.native.code.addresses["read"])
-        self._set(WORLD.HEADER_BYTES, 4 * limits.header_list_bytes)
-        self._set(WORLD.HEADER_COUNT, MAX_HEADERS)
+        self.set(WORLD.EVENTS, ctypes.addressof(self._events))
+        self._received, _ = _buffer(SLICE_BYTES)
+        self._sockets, _ = _buffer(MOST_SOCKETS * SOCKET_EVENT_BYTES)
+        self.set(WORLD.RECEIVED_DATA, ctypes.addressof(self._received))
+        self.set(WORLD.READY_SOCKETS, ctypes.addressof(self._sockets))
+        self.set(WORLD.OUT, ctypes.addressof(self._out))
+        self.set(WORLD.OUT_SIZE, SEND_BYTES - FRAME_ROOM_BYTES)
+        self.set(WORLD.READER, self.native.code.addresses["read"])
+        self.set(WORLD.HEADER_BYTES, 4 * limits.header_list_bytes)
+        self.set(WORLD.HEADER_COUNT, MAX_HEADERS)
+        self.connections: dict[int, Any] = {}  # by the address of their block
+        self._touched = (ctypes.c_int64 * limits.max_connections)()
+        self.set(WORLD.TOUCHED_LIST, ctypes.addressof(self._touched))
         self.callbacks = self._callbacks()
         self.options = self._options(limits)
 
-    def _set(self, offset: int, value: int) -> None:
-        self.block[offset // 8] = value
+    def get(self, field: int) -> int:
+        return self.block[field // 8]
+
+    def set(self, field: int, value: int) -> None:
+        """`field` of WORLD in gateway.native.blocks."""
+        self.block[field // 8] = value
+
+    def unsent(self) -> bytes:
+        """What a full socket did not take."""
+        return bytes(self.out[self.get(WORLD.FOUND_SIZE) : self.get(WORLD.FOUND_END)])
 
     def drained(self) -> memoryview:
         """The events at hand, which are taken with that; valid until the next call of the engine."""
@@ -132,6 +161,7 @@ class Engine:
 
     def close(self) -> None:
         if self._session:
+            self._native.unwatch(self.address)
             self._native.close(self.address)
             self._lib.nghttp2_session_del(self._session)
             self._session = ctypes.c_void_p()
@@ -139,23 +169,19 @@ class Engine:
     # What arrives.
 
     def receive(self, data: bytes) -> tuple[int, int]:
-        """(bytes taken, what is to be done). Less than all is taken when events must be read first.
-
-        Raises: EngineError.
-        """
+        """(bytes taken, what there is to do: bits of gateway.native.blocks). Raises: EngineError."""
         found = self._native.receive(self.address, data, len(data))
         if found < 0:
-            raise self._error(found)
-        return found >> RECEIVED_SHIFT, found
+            raise self.error(found)
+        return found >> TODO_BITS, found
 
     def events(self) -> Iterator[Event]:
-        """What happened in the last call."""
+        """What happened in the last call; to be taken up before the next."""
         view, at = self._world.drained(), 0
         while at < len(view):
-            kind, stream_id, value, size = _EVENT.unpack_from(view, at)
+            kind, stream_id, value, data, size = _EVENT.unpack_from(view, at)
+            yield Event(kind, stream_id, value, ctypes.string_at(data, size) if size else b"")
             at += EVENT.SIZE
-            yield Event(kind, stream_id, value, bytes(view[at : at + size]))
-            at += (size + 7) & -8
 
     def consumed(self, size: int, stream_id: int) -> None:
         """The peer may send as much again."""
@@ -163,13 +189,33 @@ class Engine:
 
     # What leaves.
 
-    def take(self) -> bytes:
-        """Bytes for the socket; what is left after a full buffer comes with the next call. Raises: EngineError."""
-        world = self._world
-        size = self._native.send(self.address, world.out_address, SEND_BYTES - FRAME_ROOM_BYTES)
-        if size < 0:
-            raise self._error(size)
-        return bytes(world.out[:size])
+    def watch(self, socket: int) -> None:
+        """The socket is read, and written, by compiled code: gateway.transport.sockets."""
+        self._native.watch(self.address, socket)
+
+    def flush(self) -> int:
+        """Sends what there is; what is then to be done, as gateway.native.blocks has it for `flush`.
+
+        Of a connection that is `blocked` everything is left in the world's `unsent`.
+        """
+        return self._native.flush_one(self.address)  # type: ignore[no-any-return]
+
+    @property
+    def blocked(self) -> bool:
+        return bool(self.block[CONNECTION.BLOCKED // 8])
+
+    @blocked.setter
+    def blocked(self, value: bool) -> None:
+        self.block[CONNECTION.BLOCKED // 8] = value
+
+    @property
+    def heard_s(self) -> float:
+        """When compiled code last read something, in seconds of the monotonic clock."""
+        return self.block[CONNECTION.HEARD_NS // 8] / 1e9
+
+    def end(self) -> None:
+        """What is received from here on is not looked at."""
+        self.block[CONNECTION.ENDING // 8] = 1
 
     def headers(self, stream_id: int, fields: bytes, count: int, *, body: bool) -> bool:
         """`fields` are packed. False where the stream is gone; so below."""
@@ -208,12 +254,16 @@ class Engine:
         last = self._lib.nghttp2_session_get_last_proc_stream_id(self._session)
         self._lib.nghttp2_submit_goaway(self._session, 0, last, 0, None, ctypes.c_size_t(0))
 
-    def finished(self) -> bool:
-        """Whether both sides are done with the connection."""
-        lib, session = self._lib, self._session
-        return not lib.nghttp2_session_want_read(session) and not lib.nghttp2_session_want_write(session)
+    @property
+    def last_stream(self) -> int:
+        """The last stream the peer began."""
+        return self.block[CONNECTION.LAST // 8]
 
-    def _error(self, code: int) -> EngineError:
+    def refuse(self, fields: bytes, count: int) -> None:
+        """Ends calls that compiled code has not answered yet, with these headers."""
+        self._native.refuse(self.address, fields, count)
+
+    def error(self, code: int) -> EngineError:
         text = self._lib.nghttp2_strerror
         text.restype = ctypes.c_char_p
         return EngineError(code, text(int(code)).decode())

@@ -13,7 +13,7 @@ import struct
 from typing import Any
 
 from gateway.native import blocks
-from gateway.transport.engine import FRAME_ROOM_BYTES, SEND_BYTES, Engine, EngineError, Event, packed, unpacked
+from gateway.transport.engine import Engine, EngineError, Event, packed, unpacked
 from gateway.transport.guard import Guard
 from gateway.transport.limits import Limits
 from gateway.transport.listener import peer_name
@@ -27,8 +27,8 @@ NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, CANCELLED, CALM = 0, 1, 2, 8, 11  # RF
 ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 2, 3, 4, 5, 6
 PING = bytes(8)
 DRAIN_PING = b"draining"
+DRAIN_PING_VALUE = int.from_bytes(DRAIN_PING, "little")
 DRAIN_PING_S = 2.0  # how long its answer may take
-FULL_BYTES = SEND_BYTES - FRAME_ROOM_BYTES - 1  # of one flush: more is waiting
 LINGER_S = 5.0  # how long a call that was answered early may stay half open
 
 
@@ -43,21 +43,23 @@ def goaway(code: int, last: int, reason: bytes) -> bytes:
 class Http2(asyncio.Protocol):
     """One connection. Everything here runs in its event loop.
 
-    `streams` holds the calls that can still end in an answer; `now` is when the bytes at hand arrived.
+    `streams` holds the calls that can still end in an answer; `now` is when the bytes at hand arrived. Bytes come from
+    asyncio under TLS (`data_received`), else compiled code has read them (`arrived`).
     """
 
     __slots__ = (
-        "_acceptor", "_clock", "_dirty", "_engine", "_finished", "_guard", "_last", "_outbox", "_paused",
-        "_transport", "_waiting", "born", "drained_at", "draining", "ended_at", "ending", "expires", "heard", "limits",
+        "_acceptor", "_clock", "_dirty", "_engine", "_finished", "_guard", "_heard", "_outbox", "_paused",
+        "_transport", "_waiting", "born", "drained_at", "draining", "ended_at", "ending", "expires", "limits",
         "now", "peer", "pinged", "received", "refusing", "settled", "streams", "tls",
     )  # fmt: skip
 
     def __init__(self, acceptor: Acceptor) -> None:
         limits = self.limits = acceptor.limits
         self._acceptor, self._outbox, self._clock = acceptor, acceptor.outbox, acceptor.clock
-        self.born = self.heard = self.now = self._clock()
+        self.born = self._heard = self.now = self._clock()
         self._guard = Guard(limits, self.now)
         self._engine = Engine(acceptor.world)
+        acceptor.world.connections[self._engine.address] = self
         self.streams: dict[int, Stream] = {}
         self._finished: dict[int, float] = {}  # answered, and the client has not ended them: since when
         self._waiting: dict[int, Stream] = {}  # those that have more to write than may be queued
@@ -65,7 +67,6 @@ class Http2(asyncio.Protocol):
         self._dirty = self._paused = False
         self.draining = self.refusing = self.ending = self.settled = False
         self.drained_at = self.ended_at = self.expires = float("inf")
-        self._last = 0
         self.pinged: float | None = None  # when our PING left, while its answer is due
         self.received = 0  # bytes of unfinished messages, counted by their calls
         self.peer = "unknown"
@@ -79,9 +80,14 @@ class Http2(asyncio.Protocol):
         self.tls = transport.get_extra_info("ssl_object")
         spoken = self.tls is None or self.tls.selected_alpn_protocol() == "h2"
         if not spoken or not self._acceptor.opened(self):
-            self.ending = True
+            self._end()
             self._transport.close()
             return
+        if self.tls is not None:
+            self._engine.blocked = True  # for good: only asyncio can write
+        else:
+            self._transport.pause_reading()
+            self._engine.watch(transport.get_extra_info("socket").fileno())
         limits = self.limits
         settings = {
             MAX_CONCURRENT_STREAMS: limits.max_streams,
@@ -96,15 +102,11 @@ class Http2(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.ending:
             return
-        self.now = self.heard = self._clock()
+        self.now = self._heard = self._clock()
         try:
             self._take(data)
         except EngineError as error:
-            self.fail(CALM if error.flooded else PROTOCOL_ERROR, str(error).encode())
-            return
-        if not self._dirty:
-            self._dirty = True
-            self._outbox.add(self)
+            self._broken(error)
 
     def _take(self, data: bytes) -> None:
         """Raises: EngineError."""
@@ -114,11 +116,38 @@ class Http2(asyncio.Protocol):
             return
         while not self.ending:
             taken, todo = self._engine.receive(data)
-            if todo & blocks.HAS_EVENTS:
-                self._dispatch()
+            if todo & blocks.HAS_WORK:
+                self._acceptor.work()
+            self._do(todo)
             if taken == len(data):
                 return
             data = data[taken:]
+
+    def _do(self, todo: int) -> None:
+        if todo & blocks.HAS_EVENTS:
+            self.dispatch()
+        if todo & (blocks.WANTS_WRITE | blocks.IS_OVER):
+            self.touch()
+
+    @property
+    def heard(self) -> float:
+        """When the peer last sent anything."""
+        return max(self._heard, self._engine.heard_s)
+
+    def arrived(self, what: int, code: int, todo: int) -> None:
+        """Compiled code has read the socket, and something of it is Python's."""
+        self.now = self._clock()
+        if what == blocks.TODO:
+            self._do(todo)
+        elif what == blocks.ENGINE_FAILED:
+            self._broken(self._engine.error(code))
+        elif what == blocks.SOCKET_ENDED:
+            self._transport.close()
+        else:
+            self._transport.abort()
+
+    def _broken(self, error: EngineError) -> None:
+        self.fail(CALM if error.flooded else PROTOCOL_ERROR, str(error).encode())
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -128,23 +157,20 @@ class Http2(asyncio.Protocol):
         self.touch()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.ending = True
+        self._end()
         self._lose_streams()
+        self._acceptor.world.connections.pop(self._engine.address, None)
         self._engine.close()
         self._acceptor.closed(self)
 
     # What arrived.
 
-    def _dispatch(self) -> None:
-        streams, engine = self.streams, self._engine
-        for event in list(engine.events()):
-            kind, stream_id, ended, data = event
+    def dispatch(self) -> None:
+        """Hands on what the engine has to tell."""
+        for event in list(self._engine.events()):
+            kind, stream_id, value, data = event
             if kind == blocks.DATA:
-                stream = streams.get(stream_id)
-                if (stream is None or stream.receive(data, bool(ended))) and data:
-                    self.consumed(stream_id, len(data))
-                if not data and not ended:
-                    self._judge(self._guard.idle_frame(self.now))
+                self._data(stream_id, data, value)
             elif kind == blocks.REQUEST:
                 self._begin(event)
             elif kind == blocks.CLOSED:
@@ -154,8 +180,15 @@ class Http2(asyncio.Protocol):
             if self.ending:
                 return
 
+    def _data(self, stream_id: int, data: bytes, value: int) -> None:
+        stream, ended = self.streams.get(stream_id), bool(value & blocks.IS_LAST)
+        taken = stream is None or stream.receive(data, ended)
+        if taken and data and not value & blocks.IS_CONSUMED:
+            self.consumed(stream_id, len(data))
+        if not data and not ended:
+            self._judge(self._guard.idle_frame(self.now))
+
     def _begin(self, event: Event) -> None:
-        self._last = event.stream_id
         stream = self._acceptor.accept(self, event.stream_id, unpacked(event.data))
         if stream is not None:
             self.streams[event.stream_id] = stream
@@ -181,7 +214,7 @@ class Http2(asyncio.Protocol):
                 self._judge(self._guard.ping(self.now, sent_since=self._engine.answered()))
             case blocks.PING_ANSWERED:
                 self.pinged = None
-                if event.data == DRAIN_PING:
+                if event.value == DRAIN_PING_VALUE:
                     self._refuse_more()
             case blocks.SETTINGS:
                 self.settled = True
@@ -207,22 +240,37 @@ class Http2(asyncio.Protocol):
         self._dirty = False
         if self._paused or self.ending:
             return
-        try:
-            data = self._engine.take()
-        except EngineError as error:
-            self.fail(INTERNAL_ERROR, str(error).encode())
-            return
-        if data:
-            self._transport.write(data)
-        self._dispatch()
-        if self._engine.finished() and not self.ending:
-            self._leave()
-        elif len(data) > FULL_BYTES:
-            self.touch()  # there is more
-        if data and self._waiting:
+        engine = self._engine
+        if engine.blocked and not self._transport.get_write_buffer_size() and self.tls is None:
+            engine.blocked = False
+        self.sent(engine.flush())
+
+    def sent(self, what: int) -> None:
+        """The engine has sent what it had; what its socket did not take is in the buffer of the world."""
+        world, code = self._acceptor.world, self._acceptor.world.get(blocks.WORLD.FOUND_SIZE)
+        if what == blocks.ENGINE_FAILED:
+            self.fail(INTERNAL_ERROR, str(self._engine.error(code)).encode())
+        elif what == blocks.SOCKET_FAILED:
+            self._transport.abort()
+        elif what != blocks.NOTHING:
+            todo = world.get(blocks.WORLD.FOUND_TODO)
+            if what == blocks.SOCKET_FULL:
+                self._engine.blocked = True
+                self._transport.write(world.unsent())
+            self._follow(todo)
+        if self._waiting:
             waiting, self._waiting = self._waiting, {}
             for stream in waiting.values():
                 stream.writable()
+
+    def _follow(self, todo: int) -> None:
+        """What comes of having sent something."""
+        if todo & blocks.HAS_EVENTS:
+            self.dispatch()
+        if todo & blocks.IS_OVER and not self.ending:
+            self._leave()
+        elif todo & blocks.WANTS_WRITE:
+            self.touch()  # there is more than one write takes
 
     def answer(self, stream_id: int, headers: Headers, message: bytes, trailers: Headers) -> None:
         """A whole answer with one framed message. The stream is its owner's no more."""
@@ -321,10 +369,16 @@ class Http2(asyncio.Protocol):
             if not self.ending and self._engine.queued(stream_id) == 0:
                 self.reset(stream_id, NO_ERROR)
 
+    def refuse_lane(self, fields: Headers) -> None:
+        """Ends the calls that compiled code has not answered yet."""
+        if not self.ending:
+            self._engine.refuse(*packed(fields))
+            self.touch()
+
     def fail(self, code: int, reason: bytes) -> None:
         """Ends the connection for a fault of the peer's."""
         if not self.ending:
-            self._transport.write(goaway(code, self._last, reason[:200]))
+            self._transport.write(goaway(code, self._engine.last_stream, reason[:200]))
             self._close()
 
     def abort(self) -> None:
@@ -333,15 +387,19 @@ class Http2(asyncio.Protocol):
 
     def _leave(self) -> None:
         """Closes what both sides are done with. The client hangs up first, so that nothing on its way is lost."""
-        self.ending, self.ended_at = True, self._clock()
+        self._end()
         self._lose_streams()
         if self.tls is None and self._transport.can_write_eof():
             self._transport.write_eof()
         else:
             self._transport.close()
 
-    def _close(self) -> None:
+    def _end(self) -> None:
         self.ending, self.ended_at = True, self._clock()
+        self._engine.end()
+
+    def _close(self) -> None:
+        self._end()
         self._transport.close()
         self._lose_streams()
 

@@ -33,6 +33,9 @@ class Acceptor(Protocol):
 
     def clock(self) -> float: ...
 
+    def work(self) -> None:
+        """Calls wait in a lane."""
+
     def opened(self, connection: "Http2") -> bool: ...
 
     def closed(self, connection: "Http2") -> None: ...
