@@ -36,7 +36,9 @@ class Lane:
         block[LANE.NUMBER] = number
         block[LANE.MOST_ROWS], block[LANE.MOST_CALLS] = rows, most_calls
         block[LANE.CALL_LIST], block[LANE.ROW_LIST] = address_of(self._calls), address_of(self._starts)
-        block.fill(LANE.BUFFER, [address_of(buffer) for buffer in self._buffers.values()])
+        self._places = [address_of(self._calls), *(address_of(buffer) for buffer in self._buffers.values())]
+        self._widths = [8, *input_bytes]
+        block.fill(LANE.BUFFER, self._places[1:])
         block.fill(LANE.INPUT_BYTES, input_bytes)
         block.fill(LANE.OUTPUT_BYTES, output_bytes)
 
@@ -72,4 +74,6 @@ class Lane:
 
     def _run(self, first: int, last: int, begin: int, end: int) -> Run:
         feeds = [buffer[begin:end] for buffer in self._buffers.values()]
-        return Run(self, self._calls[first:last], self._starts[first:last], feeds, end - begin)
+        at = [first, *[begin] * len(feeds)]
+        places = [place + width * index for place, width, index in zip(self._places, self._widths, at, strict=True)]
+        return Run(self, self._calls[first:last], self._starts[first:last], feeds, end - begin, places)

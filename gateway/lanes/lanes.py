@@ -22,7 +22,7 @@ from gateway.lanes.kinds import (
     MOST_KINDS, Kinds, Known, Target, can_take, kind_block, output_bytes, shapes_of, target_block,
 )  # fmt: skip
 from gateway.lanes.lane import Lane
-from gateway.lanes.run import Run, address_of, word_at
+from gateway.lanes.run import Run, word_at
 from gateway.native.blocks import DONE, NEEDS_ROOM, REASON_BITS, RUN, STREAM, TARGET, WORLD
 from gateway.lanes.crc_tables import tables
 from gateway.router import Table
@@ -162,7 +162,7 @@ class Lanes:
 
     def _alive(self, run: Run) -> list[Run]:
         """The run; or its calls one by one, where some of them nobody waits for."""
-        dead = self._native.count_dead(self._world.address, address_of(run.calls), len(run.calls))
+        dead = self._native.count_dead(self._world.address, run.places[0], len(run.calls))
         return run.singles() if dead else [run]
 
     def _start(self, run: Run) -> None:

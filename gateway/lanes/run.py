@@ -21,14 +21,16 @@ class Dropped(Exception):
 class Run:
     """Written by: the event loop; `compute` may run in a thread."""
 
-    __slots__ = ("calls", "ended_ns", "feeds", "lane", "outputs", "row", "rows", "started_ns", "starts")
+    __slots__ = ("calls", "ended_ns", "feeds", "lane", "outputs", "places", "row", "rows", "started_ns", "starts")
 
     def __init__(
-        self, lane: "Lane", calls: NDArray[np.int64], starts: NDArray[np.int64], feeds: list[NDArray[Any]], rows: int
-    ) -> None:
+        self, lane: "Lane", calls: NDArray[np.int64], starts: NDArray[np.int64], feeds: list[NDArray[Any]], rows: int,
+        places: list[int] | None = None,
+    ) -> None:  # fmt: skip
         """`calls` (n,) addresses of streams, `starts` (n,) their first rows as the lane counts them, `feeds` a (rows, …)
-        each input."""
+        each input; `places` the addresses of `calls` and of each of `feeds`, where they are known."""
         self.lane, self.calls, self.starts, self.feeds, self.rows = lane, calls, starts, feeds, rows
+        self.places = [address_of(array) for array in (calls, *feeds)] if places is None else places
         self.row = int(starts[0])
         self.outputs: list[NDArray[Any]] | Exception = []
         self.started_ns = self.ended_ns = 0
@@ -64,10 +66,10 @@ class Run:
 
     def describe(self, block: Block) -> None:
         """Fills what compiled code reads of it."""
-        block[RUN.CALLS], block[RUN.FIRST], block[RUN.COUNT] = address_of(self.calls), 0, len(self.calls)
+        block[RUN.CALLS], block[RUN.FIRST], block[RUN.COUNT] = self.places[0], 0, len(self.calls)
         block[RUN.ROW], block[RUN.NO_ROOM] = self.row, 0
         block[RUN.STARTED_NS], block[RUN.ENDED_NS] = self.started_ns, self.ended_ns
-        block.fill(RUN.INPUTS, [address_of(feed) for feed in self.feeds])
+        block.fill(RUN.INPUTS, self.places[1:])
         if isinstance(self.outputs, Exception):
             block[RUN.FAILED] = 1
         else:

@@ -18,6 +18,7 @@ PREFIX_BYTES = 5  # of gRPC, before a message
 MODEL_NAME, MODEL_VERSION, REQUEST_ID, PARAMETER, INPUT, OUTPUT, RAW = 10, 18, 26, 34, 42, 50, 58
 SHORT = 0x80  # lengths below take one byte
 STRIDE, ALL_BP = 6_181, 10_000  # gateway.router
+FOREVER_NS = 1 << 61  # of a timeout, some seventy years: later is the same
 
 
 @compiled
@@ -73,7 +74,7 @@ def timeout_ns(value: int, size: int) -> int:
         if digit < 0 or digit > 9:
             return -1
         number = 10 * number + digit
-    return number * unit
+    return number * unit if number <= FOREVER_NS // unit else FOREVER_NS
 
 
 @compiled

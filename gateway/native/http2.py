@@ -459,7 +459,6 @@ def fill_out(connection: int, buffer: int, room: int) -> int:
     """
     session, world = load8(connection + CONNECTION.SESSION), load8(connection + CONNECTION.WORLD)
     recycle(world)
-    store8(connection + CONNECTION.TOUCHED, 0)
     done = 0
     while done < room:
         size = _next_bytes(session, world + WORLD.SCRATCH)

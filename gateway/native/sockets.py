@@ -14,7 +14,7 @@ from gateway.native.http2 import MONOTONIC, REALTIME, fill_out, read_bytes, recy
 from gateway.native.memory import I32, I64, clock_ns, compiled, external, load4, load8, store4, store8
 
 READABLE = 1  # EPOLLIN
-ADD = 1  # EPOLL_CTL_ADD
+ADD, DELETE = 1, 2  # EPOLL_CTL_
 NO_SIGNAL = 0x4000  # MSG_NOSIGNAL
 AGAIN, INTERRUPTED = 11, 4  # errno
 
@@ -37,7 +37,10 @@ def watch(connection: int, socket: int) -> int:
 
 def unwatch(connection: int) -> int:
     """The socket is about to be closed: what is known to have arrived, or is to be sent, is nobody's."""
-    world = load8(connection + CONNECTION.WORLD)
+    world, socket = load8(connection + CONNECTION.WORLD), load8(connection + CONNECTION.SOCKET)
+    if socket >= 0:
+        _epoll_ctl(I32(load8(world + WORLD.EPOLL)), I32(DELETE), I32(socket), world + WORLD.SCRATCH)
+        store8(connection + CONNECTION.SOCKET, -1)
     for number in range(load8(world + WORLD.READY_COUNT)):
         event = load8(world + WORLD.READY_SOCKETS) + SOCKET_EVENT_BYTES * number
         if load8(event + 4) == connection:
@@ -150,6 +153,8 @@ def flush(world: int) -> int:
         store8(world + WORLD.TOUCHED, touched - 1)
         connection = load8(load8(world + WORLD.TOUCHED_LIST) + 8 * (touched - 1))
         if connection:
+            store8(connection + CONNECTION.TOUCHED, 0)
+        if connection and not load8(connection + CONNECTION.PAUSED) and not load8(connection + CONNECTION.ENDING):
             what = flush_connection(world, connection)
             if what != NOTHING:
                 return what

@@ -152,6 +152,7 @@ class Engine:
             ctypes.byref(self._session), world.callbacks, ctypes.c_void_p(self.address), world.options
         )
         self.block[CONNECTION.WORLD // 8] = world.address
+        self.block[CONNECTION.SOCKET // 8] = -1
         self.block[CONNECTION.SESSION // 8] = self._session.value or 0
 
     def start(self, settings: Mapping[int, int], window_bytes: int) -> None:
@@ -201,12 +202,24 @@ class Engine:
         return self._native.flush_one(self.address)  # type: ignore[no-any-return]
 
     @property
+    def watched(self) -> bool:
+        return self.block[CONNECTION.SOCKET // 8] >= 0
+
+    @property
     def blocked(self) -> bool:
         return bool(self.block[CONNECTION.BLOCKED // 8])
 
     @blocked.setter
     def blocked(self, value: bool) -> None:
         self.block[CONNECTION.BLOCKED // 8] = value
+
+    def pause(self, paused: bool) -> None:
+        """While asyncio holds much that its socket did not take, nothing more is sent."""
+        self.block[CONNECTION.PAUSED // 8] = paused
+
+    def unwatch(self) -> None:
+        """Before the socket is closed: its number may soon be another's."""
+        self._native.unwatch(self.address)
 
     @property
     def heard_s(self) -> float:

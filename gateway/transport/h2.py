@@ -83,11 +83,10 @@ class Http2(asyncio.Protocol):
             self._end()
             self._transport.close()
             return
-        if self.tls is not None:
-            self._engine.blocked = True  # for good: only asyncio can write
-        else:
-            self._transport.pause_reading()
-            self._engine.watch(transport.get_extra_info("socket").fileno())
+        self._engine.blocked = True  # asyncio writes: under TLS for good
+        if self.tls is None:
+            # Only once asyncio has begun to read can it be told to leave that.
+            asyncio.get_running_loop().call_soon(self._take_socket)
         limits = self.limits
         settings = {
             MAX_CONCURRENT_STREAMS: limits.max_streams,
@@ -98,6 +97,13 @@ class Http2(asyncio.Protocol):
         }
         self._engine.start(settings, limits.connection_window_bytes)
         self.touch()
+
+    def _take_socket(self) -> None:
+        """From here on compiled code reads; whatever asyncio has read was handed on."""
+        if not (self.ending or self._transport.is_closing()):
+            self._transport.pause_reading()
+            self._engine.watch(self._transport.get_extra_info("socket").fileno())
+            self._unblock()
 
     def data_received(self, data: bytes) -> None:
         if self.ending:
@@ -141,19 +147,19 @@ class Http2(asyncio.Protocol):
             self._do(todo)
         elif what == blocks.ENGINE_FAILED:
             self._broken(self._engine.error(code))
-        elif what == blocks.SOCKET_ENDED:
-            self._transport.close()
         else:
-            self._transport.abort()
+            self._hang_up(abort=what != blocks.SOCKET_ENDED)
 
     def _broken(self, error: EngineError) -> None:
         self.fail(CALM if error.flooded else PROTOCOL_ERROR, str(error).encode())
 
     def pause_writing(self) -> None:
         self._paused = True
+        self._engine.pause(True)
 
     def resume_writing(self) -> None:
         self._paused = False
+        self._engine.pause(False)
         self.touch()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -240,10 +246,12 @@ class Http2(asyncio.Protocol):
         self._dirty = False
         if self._paused or self.ending:
             return
-        engine = self._engine
-        if engine.blocked and not self._transport.get_write_buffer_size() and self.tls is None:
-            engine.blocked = False
-        self.sent(engine.flush())
+        self.sent(self._engine.flush())
+
+    def _unblock(self) -> None:
+        """Compiled code writes again once asyncio holds nothing that must go first."""
+        if self._engine.watched and not self._transport.get_write_buffer_size():
+            self._engine.blocked = False
 
     def sent(self, what: int) -> None:
         """The engine has sent what it had; what its socket did not take is in the buffer of the world."""
@@ -251,17 +259,22 @@ class Http2(asyncio.Protocol):
         if what == blocks.ENGINE_FAILED:
             self.fail(INTERNAL_ERROR, str(self._engine.error(code)).encode())
         elif what == blocks.SOCKET_FAILED:
-            self._transport.abort()
+            self._hang_up(abort=True)
         elif what != blocks.NOTHING:
             todo = world.get(blocks.WORLD.FOUND_TODO)
             if what == blocks.SOCKET_FULL:
-                self._engine.blocked = True
-                self._transport.write(world.unsent())
+                self._write(world.unsent())
             self._follow(todo)
         if self._waiting:
             waiting, self._waiting = self._waiting, {}
             for stream in waiting.values():
                 stream.writable()
+
+    def _write(self, data: bytes) -> None:
+        self._engine.blocked = True
+        self._transport.write(data)
+        if self.tls is None:
+            asyncio.get_running_loop().call_soon(self._unblock)
 
     def _follow(self, todo: int) -> None:
         """What comes of having sent something."""
@@ -383,7 +396,14 @@ class Http2(asyncio.Protocol):
 
     def abort(self) -> None:
         if self._transport is not None:
+            self._hang_up(abort=True)
+
+    def _hang_up(self, *, abort: bool = False) -> None:
+        self._engine.unwatch()
+        if abort:
             self._transport.abort()
+        else:
+            self._transport.close()
 
     def _leave(self) -> None:
         """Closes what both sides are done with. The client hangs up first, so that nothing on its way is lost."""
@@ -392,7 +412,7 @@ class Http2(asyncio.Protocol):
         if self.tls is None and self._transport.can_write_eof():
             self._transport.write_eof()
         else:
-            self._transport.close()
+            self._hang_up()
 
     def _end(self) -> None:
         self.ending, self.ended_at = True, self._clock()
@@ -400,7 +420,7 @@ class Http2(asyncio.Protocol):
 
     def _close(self) -> None:
         self._end()
-        self._transport.close()
+        self._hang_up()
         self._lose_streams()
 
     def _lose_streams(self) -> None:
