@@ -129,7 +129,9 @@ def _reply(block: Block, taken: Taken, records: list[TensorRecord], arm: str) ->
     block.fill(TARGET.HEAD, [block.point(head) for _, _, head, _ in known.contents])
     block.fill(TARGET.HEAD_SIZE, [len(head) for _, _, head, _ in known.contents])
     texts = len(known.before_id) + len(known.before_prediction) + len(known.after_prediction)
-    block[TARGET.REPLY_SIZE] = texts + response.ID_TEXT_BYTES + sum(size + len(head) for _, size, head, _ in known.contents)
+    block[TARGET.REPLY_SIZE] = (
+        texts + response.ID_TEXT_BYTES + sum(size + len(head) for _, size, head, _ in known.contents)
+    )
 
 
 def _record(block: Block, tensors: list[TensorRecord]) -> None:

@@ -83,7 +83,9 @@ class Lanes:
 
     # What compiled code knows.
 
-    def learn(self, taken: Taken, records: list[TensorRecord], arm: str, tables: Mapping[str, Table], shadow_bp: int) -> None:
+    def learn(
+        self, taken: Taken, records: list[TensorRecord], arm: str, tables: Mapping[str, Table], shadow_bp: int
+    ) -> None:
         """From a call that was just answered: the next ones like it need no Python."""
         table = tables.get(taken.route.model)
         if table is None or table.route is not taken.route or not can_take(taken):

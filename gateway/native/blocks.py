@@ -42,7 +42,9 @@ WORLD = _block(
 )
 
 # One a connection; its address is what libnghttp2 hands to every callback.
-CONNECTION = _block("Connection", "WORLD SESSION STREAMS QUEUED ANSWERED LAST TOUCHED SOCKET BLOCKED PAUSED HEARD_NS ENDING")
+CONNECTION = _block(
+    "Connection", "WORLD SESSION STREAMS QUEUED ANSWERED LAST TOUCHED SOCKET BLOCKED PAUSED HEARD_NS ENDING"
+)
 
 # One a stream, from its first header to its end. BUFFER holds the header fields, then the message.
 STREAM = _block(

@@ -100,7 +100,7 @@ def note_key(stream: int, value: int, size: int) -> int:
     if load8(stream + STREAM.KEY_SIZE) == 0:
         store8(stream + STREAM.KEY, load8(stream + STREAM.USED) - size)
         store8(stream + STREAM.KEY_SIZE, size)
-    return 0
+    return 0 if size else IS_STRANGE
 
 
 @compiled

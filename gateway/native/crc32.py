@@ -2,6 +2,7 @@
 
 from gateway.native.memory import compiled, load1, load4, load8, shifted
 
+
 @compiled
 def crc32(table: int, at: int, size: int) -> int:
     value = 0xFFFFFFFF

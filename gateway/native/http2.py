@@ -333,9 +333,7 @@ def take_out(stream: int, buffer: int, room: int) -> int:
     return done
 
 
-def on_read(
-    session: int, stream_id: int, buffer: int, room: int, data_flags: int, source: int, connection: int
-) -> int:
+def on_read(session: int, stream_id: int, buffer: int, room: int, data_flags: int, source: int, connection: int) -> int:
     """libnghttp2 wants bytes of an answer."""
     stream = load8(source)
     done = take_out(stream, buffer, room)

@@ -54,7 +54,9 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return "".join(next((line for line in lines if line.startswith(name)), "") for name in ("model\t", "model name", "flags"))
+    return "".join(
+        next((line for line in lines if line.startswith(name)), "") for name in ("model\t", "model name", "flags")
+    )
 
 
 def _key() -> str:

@@ -59,7 +59,8 @@ class ObjectFile:
         table = next(section for section in self.sections if section.kind == SHT_SYMTAB)
         names = self.sections[table.link].offset
         self.symbols = [
-            self._symbol(names, *_SYMBOL.unpack_from(data, table.offset + at)) for at in range(0, table.size, _SYMBOL.size)
+            self._symbol(names, *_SYMBOL.unpack_from(data, table.offset + at))
+            for at in range(0, table.size, _SYMBOL.size)
         ]
 
     def _symbol(self, names: int, name: int, info: int, other: int, section: int, value: int, size: int) -> Symbol:

@@ -128,7 +128,9 @@ class World:
         lib.nghttp2_option_set_no_auto_window_update(made, 1)
         # Above ours, whose GOAWAY says why.
         lib.nghttp2_option_set_stream_reset_rate_limit(made, u64(2 * limits.reset_burst), u64(2 * limits.reset_rate))
-        lib.nghttp2_option_set_glitch_rate_limit(made, u64(2 * limits.idle_frame_burst), u64(2 * limits.idle_frame_rate))
+        lib.nghttp2_option_set_glitch_rate_limit(
+            made, u64(2 * limits.idle_frame_burst), u64(2 * limits.idle_frame_rate)
+        )
         lib.nghttp2_option_set_max_outbound_ack(made, ctypes.c_size_t(MAX_ACKNOWLEDGEMENTS))
         return made
 
