@@ -94,6 +94,7 @@ def _of_frame(batch: Batch, row: int, place: Place) -> pb.PredictionTrace:
         decode_us=int(header["decode_ns"]) // 1000, queue_us=int(header["queue_ns"]) // 1000,
         run_us=int(header["run_ns"]) // 1000, total_us=int(header["total_ns"]) // 1000,
         artifact_sha256=schema.get("artifact_sha256", ""), reason=reason,
+        trace_id=trace_text(bytes(header["trace_id"])),
     )  # fmt: skip
     trace.why.CopyFrom(
         pb.Explanation(
@@ -112,6 +113,10 @@ def _of_frame(batch: Batch, row: int, place: Place) -> pb.PredictionTrace:
             name = specs[tensor.index]["name"]
             into.add(name=name, datatype=tensor.datatype, shape=tensor.shape, raw=bytes(tensor.data))
     return trace
+
+
+def trace_text(raw: bytes) -> str:
+    return raw.hex() if any(raw) else ""
 
 
 def _side(trace: pb.PredictionTrace, schema: dict[str, Any], direction: int) -> tuple[Any, list[dict[str, Any]]]:
@@ -141,6 +146,7 @@ def _of_row(row: dict[str, Any], schema: Any, place: Place) -> pb.PredictionTrac
         arrived_unix_ns=int(row["arrived"].timestamp() * 1e6) * 1000, status=row["status"], source="parquet",
         decode_us=int(row["decode_us"]), queue_us=int(row["queue_us"]), run_us=int(row["run_us"]),
         total_us=int(row["total_us"]), artifact_sha256=row["artifact_sha256"], reason=row["reason"],
+        trace_id=row["trace_id"] or "",
     )  # fmt: skip
     role = Role[row["role"].upper()] if row["role"] else 0
     trace.why.CopyFrom(

@@ -9,15 +9,19 @@ import os
 import queue
 import threading
 import time
+import zlib
 from pathlib import Path
 
 from gateway.journal.format import (
     COMMITTED_AT,
+    CRC,
     FORMAT_VERSION,
     HEADER_BYTES,
     IDENTITY,
+    IDENTITY_CRC_AT,
     MAGIC,
     NEXT_AT,
+    SEAL_CRC_AT,
     SEALED_AT,
     WORD,
     JournalCorrupt,
@@ -57,9 +61,17 @@ def make_segment(path: Path, segment_bytes: int, *, host: int, slot: int) -> mma
         raise
     finally:
         os.close(descriptor)
-    IDENTITY.pack_into(memory, 0, MAGIC, FORMAT_VERSION, HEADER_BYTES, segment_bytes, 0, time.time_ns(), host, slot)
+    identify(memory, segment_bytes, base_sequence=0, host=host, slot=slot)
     WORD.pack_into(memory, COMMITTED_AT, HEADER_BYTES)
     return memory
+
+
+def identify(memory: mmap.mmap, segment_bytes: int, *, base_sequence: int, host: int, slot: int) -> None:
+    """Writes what a segment is, and the checksum of that."""
+    identity = IDENTITY.pack(
+        MAGIC, FORMAT_VERSION, HEADER_BYTES, segment_bytes, base_sequence, time.time_ns(), host, slot
+    )
+    memory[: IDENTITY.size + CRC.size] = identity + CRC.pack(zlib.crc32(identity))
 
 
 def check_identity(memory: mmap.mmap, path: Path) -> tuple[int, int]:
@@ -74,9 +86,13 @@ def check_identity(memory: mmap.mmap, path: Path) -> tuple[int, int]:
         raise JournalCorrupt(f"{path}: starts with {magic!r}, not a journal segment")
     if version != FORMAT_VERSION or header_bytes != HEADER_BYTES:
         raise JournalCorrupt(f"{path}: format version {version}; this program reads version {FORMAT_VERSION}")
+    if zlib.crc32(memory[:IDENTITY_CRC_AT]) != CRC.unpack_from(memory, IDENTITY_CRC_AT)[0]:
+        raise JournalCorrupt(f"{path}: bytes 0 to {IDENTITY_CRC_AT}: the checksum of the header is wrong")
     committed, sealed = WORD.unpack_from(memory, COMMITTED_AT)[0], WORD.unpack_from(memory, SEALED_AT)[0]
     if not HEADER_BYTES <= committed <= len(memory) or (not sealed and len(memory) != segment_bytes):
         raise JournalCorrupt(f"{path}: {len(memory)} bytes long, {committed} committed, {segment_bytes} expected")
+    if sealed and _seal_crc(memory, sealed) != CRC.unpack_from(memory, SEAL_CRC_AT)[0]:
+        raise JournalCorrupt(f"{path}: bytes {COMMITTED_AT} to {SEAL_CRC_AT}: the checksum of the seal is wrong")
     return segment_bytes, base
 
 
@@ -96,8 +112,14 @@ def is_sealed(memory: mmap.mmap) -> bool:
 def seal(memory: mmap.mmap) -> int:
     """Marks a segment as ended where its last commit stands; the bytes it then needs."""
     if not is_sealed(memory):
-        WORD.pack_into(memory, SEALED_AT, time.time_ns())
+        now = time.time_ns()
+        CRC.pack_into(memory, SEAL_CRC_AT, _seal_crc(memory, now))  # first: who sees the seal finds its checksum
+        WORD.pack_into(memory, SEALED_AT, now)
     return committed_bytes(memory)
+
+
+def _seal_crc(memory: mmap.mmap, sealed: int) -> int:
+    return zlib.crc32(WORD.pack(sealed), zlib.crc32(memory[:SEALED_AT]))
 
 
 def trim(path: Path, size: int) -> None:
@@ -162,18 +184,7 @@ class Ahead:
         spare = self._spare
         if spare is None:
             return None
-        IDENTITY.pack_into(
-            spare,
-            0,
-            MAGIC,
-            FORMAT_VERSION,
-            HEADER_BYTES,
-            self.segment_bytes,
-            base_sequence,
-            time.time_ns(),
-            self.host,
-            self.slot,
-        )
+        identify(spare, self.segment_bytes, base_sequence=base_sequence, host=self.host, slot=self.slot)
         os.rename(self.folder / AHEAD, segment_path(self.folder, base_sequence))
         self._spare = None
         self._wanted.set()

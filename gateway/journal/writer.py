@@ -39,7 +39,7 @@ from gateway.journal.segments import Ahead, base_sequence_of, read_sequence, rec
 
 log = logging.getLogger(__name__)
 
-NO_PARENT = bytes(16)
+NO_PARENT = NO_TRACE = bytes(16)
 PADDING = [bytes(size) for size in range(ALIGN)]
 PATIENCE_S = 0.02  # rather one short stall than a lost record; a disk that hangs costs it once
 CORRUPT_JUMP = 1_000_000  # sequences left out where a segment's end cannot be read: none is ever given twice
@@ -78,6 +78,7 @@ class Record(NamedTuple):
     reason: bytes = b""
     tensors: Sequence[TensorRecord] = ()
     parent_id: bytes = NO_PARENT
+    trace_id: bytes = NO_TRACE  # of the caller's W3C trace context
 
 
 @functools.lru_cache(4096)
@@ -160,7 +161,7 @@ class Writer:
             size, 0, PREDICTION, record.role, record.status, record.rule, len(record.tensors), len(record.request_id),
             record.schema, len(record.reason), min(record.rows, 65_535), self.sequence, record.prediction_id,
             record.parent_id, record.arrived_unix_ns, record.epoch, record.version, record.bucket, record.weight_bp,
-            record.key_hash, record.decode_ns, record.queue_ns, record.run_ns, record.total_ns,
+            record.key_hash, record.decode_ns, record.queue_ns, record.run_ns, record.total_ns, record.trace_id,
         )  # fmt: skip
         self._commit(head + body)
         self.sequence += 1

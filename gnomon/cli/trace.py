@@ -51,6 +51,8 @@ def _print(found: Any) -> None:
         "arrived": f"{arrived}, in {found.total_us} µs (model {found.run_us} µs)",
         "found in": f"{found.source} of {found.journal}, sequence {found.sequence}",
     }
+    if found.trace_id:
+        rows["in trace"] = found.trace_id
     if why.version:
         rows["answered by"] = f"{why.model} version {why.version}, {Role(why.role).name.lower()}"
         rows["because"] = f"epoch {why.epoch}, rule {why.rule}, bucket {why.bucket}, weight {why.weight_bp / 100:g} %"
