@@ -12,8 +12,6 @@ import signal
 import time
 from pathlib import Path
 
-import numpy as np
-
 from gateway.config import Config
 from gateway.consumer import alone
 from gateway.journal.columns import Group, groups
@@ -132,18 +130,18 @@ class Observer:
 
     def _count(self, group: Group, batch: Batch, *, shadow: bool) -> None:
         self.arms.update(group.model, group.headers, all_finite(group), batch.routes)
-        answered = group.headers["status"] == ANSWERED
-        if not group.model or not answered.any():
+        answered = group.where(group.headers["status"] == ANSWERED)
+        if not group.model or not len(answered):
             return
         if shadow:
-            self.pairs.update(group.where(answered), batch.routes)
+            self.pairs.update(answered, batch.routes)
         else:
-            self.drift.update(group.where(answered))
+            self.drift.update(answered)
 
     def _known(self, batch: Batch) -> bool:
         """Whether the snapshot names all versions in a batch: it is written a moment after their first calls."""
         now = time.monotonic()
-        for number in np.unique(batch.headers["schema"]).tolist():
+        for number in set(batch.headers["schema"].tolist()):
             schema = batch.schemas.get(number, {})
             key = (str(schema.get("model", "")), int(schema.get("version", 0)))
             unknown = key[1] and self.snapshot.version(*key) is None

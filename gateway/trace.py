@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from gateway.journal.format import HEADER_BYTES, INPUT, OUTPUT, RULE_NAMES, STATUS_NAMES, PredictionId, id_text
+from gateway.journal.format import INPUT, OUTPUT, RULE_NAMES, STATUS_NAMES, PredictionId, id_text
 from gateway.journal.segments import base_sequence_of, segments
 from gateway.journal.walk import Batch, SegmentReader
 from gateway.layout import SHADOW_JOURNAL, Layout
@@ -18,7 +18,6 @@ from gnomon.errors import InvalidInput, PredictionNotFound
 from gnomon.gateway.v1 import gateway_pb2 as pb
 
 SHADOW_SLOT = 4095
-WALK = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +70,13 @@ def from_journal(folder: Path, place: Place) -> pb.PredictionTrace | None:
         reader = SegmentReader(paths[base])
     except FileNotFoundError:  # retired since it was listed
         return None
-    at = HEADER_BYTES
-    while True:
-        offsets, at = reader.read(at, WALK)
-        if not offsets:
-            return None
-        batch = reader.batch(offsets)
+    for batch in reader.batches():
         rows = np.flatnonzero(batch.headers["sequence"] == place.id.sequence)
         if len(rows):
             row = int(rows[0])
             same = id_text(bytes(batch.headers["prediction_id"][row])) == place.text
             return _of_frame(batch, row, place) if same else None
+    return None
 
 
 def _of_frame(batch: Batch, row: int, place: Place) -> pb.PredictionTrace:

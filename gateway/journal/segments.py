@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 
 from gateway.journal.format import (
+    ALIGN,
     COMMITTED_AT,
     CRC,
     FORMAT_VERSION,
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 SUFFIX = ".segment"
 AHEAD = "ahead.tmp"
 SEQUENCE = "sequence"
+UNUSED = ((IDENTITY_CRC_AT + 4, COMMITTED_AT), (NEXT_AT + 8, SEALED_AT), (SEAL_CRC_AT + 4, HEADER_BYTES))
 
 
 def segment_path(folder: Path, base_sequence: int) -> Path:
@@ -89,10 +91,17 @@ def check_identity(memory: mmap.mmap, path: Path) -> tuple[int, int]:
     if zlib.crc32(memory[:IDENTITY_CRC_AT]) != CRC.unpack_from(memory, IDENTITY_CRC_AT)[0]:
         raise JournalCorrupt(f"{path}: bytes 0 to {IDENTITY_CRC_AT}: the checksum of the header is wrong")
     committed, sealed = WORD.unpack_from(memory, COMMITTED_AT)[0], WORD.unpack_from(memory, SEALED_AT)[0]
-    if not HEADER_BYTES <= committed <= len(memory) or (not sealed and len(memory) != segment_bytes):
+    if (
+        not HEADER_BYTES <= committed <= len(memory)
+        or committed % ALIGN
+        or (not sealed and len(memory) != segment_bytes)
+    ):
         raise JournalCorrupt(f"{path}: {len(memory)} bytes long, {committed} committed, {segment_bytes} expected")
     if sealed and _seal_crc(memory, sealed) != CRC.unpack_from(memory, SEAL_CRC_AT)[0]:
         raise JournalCorrupt(f"{path}: bytes {COMMITTED_AT} to {SEAL_CRC_AT}: the checksum of the seal is wrong")
+    for begin, end in UNUSED:
+        if memory[begin:end] != bytes(end - begin):
+            raise JournalCorrupt(f"{path}: bytes {begin} to {end}: zeros expected in this part of the header")
     return segment_bytes, base
 
 

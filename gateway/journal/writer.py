@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from gateway.journal import walk
 from gateway.journal.format import (
     ALIGN,
     ANSWERED,
@@ -36,6 +35,7 @@ from gateway.journal.format import (
     prediction_id,
 )
 from gateway.journal.segments import Ahead, base_sequence_of, read_sequence, recover, seal, segments
+from gateway.journal.tail import end_sequence
 
 log = logging.getLogger(__name__)
 
@@ -244,7 +244,7 @@ class Writer:
         following = read_sequence(self.folder)
         for path in found[-2:]:
             try:
-                end = walk.end_sequence(path)
+                end = end_sequence(path)
                 following = max(following, end)
                 recover(path, empty=end == base_sequence_of(path))
             except JournalCorrupt as error:

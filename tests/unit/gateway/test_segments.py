@@ -60,10 +60,11 @@ def test_a_damaged_frame_is_refused_with_its_place_and_what_is_before_it_is_read
     reader = SegmentReader(sealed)
     at = HEADER_BYTES
     for _ in range(readable):
-        offsets, at = reader.read(at, 1)
-        assert len(offsets) == 1
+        batch, at = reader.next(at, 1)
+        assert batch is not None
+        assert len(batch) == 1
     with pytest.raises(JournalCorrupt, match=f"byte {HEADER_BYTES + 144 * readable} "):
-        reader.read(at, 1)
+        reader.next(at, 1)
 
 
 def test_a_reader_says_once_what_is_wrong_and_goes_on_with_the_next_segment(tmp_path):

@@ -149,6 +149,9 @@ def test_an_end_that_cannot_be_read_is_left_far_behind(tmp_path):
     assert again.sequence >= 1_000_000
     again.close()
     reader = JournalReader(writer.folder)
+    before = reader.read()
+    assert before is not None
+    assert before.headers["sequence"].tolist() == [0, 1]
     with pytest.raises(JournalCorrupt, match=str(path)):
         reader.read()
 
