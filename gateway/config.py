@@ -44,6 +44,7 @@ class Config:
     segment_max_age_s: float = _setting(10.0, "a segment with rows is ended after this, so that they are exported")
     retention_bytes: int = _setting(4 << 30, "journal kept at most, a journal; the oldest segments go, read or not")
     retention_s: float = _setting(3600.0, "segments that every consumer has read are kept this long")
+    retention_unread_s: float = _setting(86_400.0, "segments older than this go, read or not")
     observer_tick_s: float = _setting(0.25, "how often the observer reads, publishes and reports")
     drift_tick_s: float = _setting(5.0, "length of a drift sub-window")
     shadow_max_lag: int = _setting(50_000, "calls the shadow may be behind; older ones are shed")

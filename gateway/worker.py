@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ import uvloop
 
 from gateway import servables as loading
 from gateway.admin_proxy import AdminProxy
+from gateway.aftermath import left_since
 from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
 from gateway.config import Config
@@ -75,11 +77,13 @@ class Worker:
             layout.worker_journal(slot), host=host, slot=slot,
             segment_bytes=config.segment_bytes, segment_max_age_s=config.segment_max_age_s,
         )  # fmt: skip
+        self.books = WorkerBooks(Page.open(layout.page(f"w{slot:02d}")))
+        self.books.resume(self.journal.sequence, partial(left_since, self.journal.folder))
         self.servables = Servables()
         self.service = InferenceService(
             journal=self.journal,
             servables=self.servables,
-            books=WorkerBooks(Page.open(layout.page(f"w{slot:02d}"))),
+            books=self.books,
             batcher=Batcher(inline_run_us=config.inline_run_us, batch_run_us=config.batch_run_us),
             max_in_flight=config.max_in_flight,
             max_message_bytes=config.max_message_bytes,
@@ -126,6 +130,7 @@ class Worker:
         while True:
             await asyncio.sleep(0.2)
             self.journal.tick()
+            self.books.journal_failing(self.journal.failing)
             self.servables.retire(self.keep)  # what was still borrowed at the switch
 
     async def _obey(self) -> None:

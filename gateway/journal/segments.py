@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 SUFFIX = ".segment"
 AHEAD = "ahead.tmp"
 SEQUENCE = "sequence"
+RETRY_S = 0.5  # after a disk that had no room
 UNUSED = ((IDENTITY_CRC_AT + 4, COMMITTED_AT), (NEXT_AT + 8, SEALED_AT), (SEAL_CRC_AT + 4, HEADER_BYTES))
 
 
@@ -175,7 +176,7 @@ class Ahead:
         self.segment_bytes = segment_bytes
         self.host = host
         self.slot = slot
-        self.failures = 0
+        self.failing = False  # written by whom the disk refused or gave something
         self._spare: mmap.mmap | None = None
         self._ended: queue.SimpleQueue[tuple[Path, int, int]] = queue.SimpleQueue()
         self._wanted = threading.Event()
@@ -194,7 +195,12 @@ class Ahead:
         if spare is None:
             return None
         identify(spare, self.segment_bytes, base_sequence=base_sequence, host=self.host, slot=self.slot)
-        os.rename(self.folder / AHEAD, segment_path(self.folder, base_sequence))
+        try:
+            os.rename(self.folder / AHEAD, segment_path(self.folder, base_sequence))
+        except OSError as error:  # a disk that has become read-only: the spare one stays for later
+            self._tell(error)
+            return None
+        self._tell(None)
         self._spare = None
         self._wanted.set()
         return spare
@@ -224,8 +230,17 @@ class Ahead:
                 self._trim_ended()
                 if self._spare is None:
                     self._spare = make_segment(self.folder / AHEAD, self.segment_bytes, host=self.host, slot=self.slot)
+                self._tell(None)
             except OSError as error:
-                self.failures += 1
-                log.warning("journal %s: %s; trying again", self.folder.name, error)
-                time.sleep(0.5)
+                self._tell(error)
+                time.sleep(RETRY_S)
                 self._wanted.set()
+
+    def _tell(self, error: OSError | None) -> None:
+        """Says once that the disk refuses, and once that it gives again."""
+        if error is not None and not self.failing:
+            name = self.folder.name
+            log.error("journal %s: %s; calls are answered, and not journaled once this segment is full", name, error)
+        elif error is None and self.failing:
+            log.warning("journal %s: there is room again", self.folder.name)
+        self.failing = error is not None

@@ -29,7 +29,14 @@ from gateway.journal.format import (
     JournalCorrupt,
     aligned,
 )
-from gateway.journal.segments import base_sequence_of, check_identity, committed_bytes, is_sealed, segments
+from gateway.journal.segments import (
+    base_sequence_of,
+    check_identity,
+    committed_bytes,
+    is_sealed,
+    next_sequence,
+    segments,
+)
 from gnomon.domain import Route
 from gnomon.errors import GnomonError
 from gnomon.registry.v1 import registry_pb2
@@ -235,10 +242,17 @@ class JournalReader:
             if not segment.exhausted(at):
                 return None
             self._segment = None  # done with it: the next one is found by sequence
+            self._leave_out(next_sequence(segment.memory))
             if self.position.sequence <= segment.base:  # it held no prediction, and another may come under its name
                 self.position = self.position._replace(offset=0)
                 return None
         return None
+
+    def _leave_out(self, following: int) -> None:
+        """What was lost at the end of a sealed segment: its writer says where it went on."""
+        if following > self.position.sequence:
+            self.missed += following - self.position.sequence
+            self.position = self.position._replace(sequence=following)
 
     def _advance(self, segment: SegmentReader, batch: Batch, at: int) -> Batch:
         first, last = int(batch.headers["sequence"][0]), int(batch.headers["sequence"][-1])

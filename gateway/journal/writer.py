@@ -135,6 +135,11 @@ class Writer:
     def name(self) -> str:
         return self.folder.name
 
+    @property
+    def failing(self) -> bool:
+        """The alarm: the disk gives no next segment, so that records are lost once this one is full."""
+        return self._ahead.failing
+
     def schema(self, description: dict[str, Any]) -> int:
         """A number for a Version's description (model, version, artifact_sha256, inputs, outputs, score)."""
         number = len(self._schemas) + 1
@@ -154,8 +159,7 @@ class Writer:
         body = b"".join(_encoded(record))
         size = PREDICTION_FRAME.size + len(body)
         if not self._room(size, record.schema, record.epoch):
-            self.lost += 1
-            self.sequence += 1
+            self._lose()
             return False
         head = PREDICTION_FRAME.pack(
             size, 0, PREDICTION, record.role, record.status, record.rule, len(record.tensors), len(record.request_id),
@@ -174,6 +178,13 @@ class Writer:
         old = time.monotonic() - self._opened > self.segment_max_age_s
         if self._memory is None or (old and self.sequence > self._base):
             self._rotate()
+
+    def _lose(self) -> None:
+        """Leaves the number of a record out, where its readers and the next writer see it."""
+        self.lost += 1
+        self.sequence += 1
+        if self._memory is not None:
+            WORD.pack_into(self._memory, NEXT_AT, self.sequence)
 
     def close(self) -> None:
         """Seals what is open. The folder can then be read to its end."""
