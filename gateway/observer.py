@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from gateway.config import Config
-from gateway.consumer import alone
+from gateway.consumer import FULL_DISK_PAUSE_S, alone
 from gateway.journal.columns import Group, groups
 from gateway.journal.cursor import Checkpoint
 from gateway.journal.format import ANSWERED
@@ -88,7 +88,12 @@ class Observer:
             return False
         self.arms.forget()
         self.pairs.forget()
-        self.save()
+        try:
+            self.save()
+        except OSError as error:  # a full disk: counts stay in memory until one of the next saves
+            log.error("%s; trying again", error)
+            self._saved, self._save_took = time.monotonic(), FULL_DISK_PAUSE_S / SAVE_SHARE
+            return False
         self.publish()
         return True
 

@@ -37,9 +37,12 @@ class Follower:
         batch = self._batch
         assert batch is not None
         self.read += len(batch)
+        self._batch = None
+        self._settle()
+
+    def _settle(self) -> None:
         self.missed += self._reader.missed - self._seen_missed
         self._seen_missed = self._reader.missed
-        self._batch = None
         self.position = self._reader.position
 
     def pending(self) -> int:
@@ -52,11 +55,14 @@ class Follower:
 
     def _next(self, limit: int) -> Batch | None:
         try:
-            return self._reader.read(limit)
+            batch = self._reader.read(limit)
         except JournalCorrupt as error:
             log.error("journal %s: %s; what follows in that segment is skipped", self.name, error)
             self.corrupt += 1
-            return None
+            batch = None
+        if batch is None:
+            self._settle()  # nothing is in work: what is missing is known by now
+        return batch
 
 
 def pending(folder: Path, position: Position) -> int:

@@ -214,8 +214,11 @@ class Ahead:
         self._stopped = True
         self._wanted.set()
         self._thread.join(timeout=5.0)
-        self._trim_ended()
-        (self.folder / AHEAD).unlink(missing_ok=True)
+        try:
+            self._trim_ended()
+            (self.folder / AHEAD).unlink(missing_ok=True)
+        except OSError as error:  # the next writer of the folder does it
+            log.error("journal %s: %s; its last segments are not cut", self.folder.name, error)
 
     def _trim_ended(self) -> None:
         while not self._ended.empty():

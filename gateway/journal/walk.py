@@ -249,7 +249,7 @@ class JournalReader:
         return None
 
     def _leave_out(self, following: int) -> None:
-        """What was lost at the end of a sealed segment: its writer says where it went on."""
+        """What was removed before a segment, or lost at the end of a sealed one: its writer says where it went on."""
         if following > self.position.sequence:
             self.missed += following - self.position.sequence
             self.position = self.position._replace(sequence=following)
@@ -271,6 +271,7 @@ class JournalReader:
                 if resumed:
                     return True
             elif base >= self.position.sequence and self._open(path, base):
+                self._leave_out(base)
                 self.position = Position(base, HEADER_BYTES, self.position.sequence)
                 return True
         return False
