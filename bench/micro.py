@@ -19,6 +19,7 @@ import numpy as np
 from gateway.config import Config
 from gateway.desired import write_snapshot
 from gateway.journal.columns import groups
+from gateway.journal.durable import DurableWriter
 from gateway.journal.format import ANSWERED, INPUT, NUMPY_OF, OUTPUT
 from gateway.journal.segments import segments
 from gateway.journal.walk import JournalReader
@@ -31,6 +32,7 @@ from gnomon.wire import message_of
 
 FEATURES = 30
 REPEATS = 3
+TURNS = 300
 BATCH = 4_096  # as an observer reads
 SCHEMA = {
     "model": "flight-delay",
@@ -79,6 +81,20 @@ def fill(folder: Path, records: int, segment_bytes: int) -> float:
     writer.close()
     assert not writer.lost
     return taken_ns / 1e9
+
+
+def synced(folder: Path, calls: int, segment_bytes: int) -> float:
+    """Seconds on the clock for a turn of `calls` appends and the wait for the disk: the median of some hundred."""
+    writer = DurableWriter(folder, host=7, slot=1, segment_bytes=segment_bytes, segment_max_age_s=1e9)
+    number, kept, taken = writer.schema(SCHEMA), tensors(), []
+    for _ in range(TURNS):
+        began = time.perf_counter()
+        for _ in range(calls):
+            writer.append(Record(writer.next_id(1), ANSWERED, 1, number, tensors=kept))
+        assert writer.sync()
+        taken.append(time.perf_counter() - began)
+    writer.close()
+    return sorted(taken)[TURNS // 2]
 
 
 def best(run: Callable[[], None]) -> float:
@@ -162,16 +178,22 @@ def main() -> None:
     parser.add_argument("--dir", type=Path, help="where the journal is written (default: a temporary folder)")
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()
+    found: dict[str, float] = {}
     with tempfile.TemporaryDirectory(dir=flags.dir) as folder:
-        found = {}
         for what, taken in measure(Path(folder), flags.records):
             found[what] = 1e6 * taken / flags.records
-            if not flags.json:
-                print(
-                    f"{what:34}{found[what]:8.3f} µs a record{flags.records / taken / 1e6:9.2f} M records/s", flush=True
-                )
+            say(flags.json, f"{what:34}{found[what]:8.3f} µs a record{1 / found[what]:9.2f} M records/s")
+        for calls in (1, 16, 64):
+            taken = synced(Path(folder) / f"sync-{calls}", calls, 64 << 20)
+            found[f"sync, {calls} calls a turn"] = 1e6 * taken / calls
+            say(flags.json, f"append + sync, {calls:2} calls a turn{taken * 1e6:9.0f} µs a turn, waiting for the disk")
     if flags.json:
         print(json.dumps({what: {"us_a_record": each} for what, each in found.items()}, indent=1))
+
+
+def say(as_json: bool, line: str) -> None:
+    if not as_json:
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

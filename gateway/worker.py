@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +27,7 @@ from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
 from gateway.config import Config
 from gateway.control import Line, state_of
+from gateway.journal.durable import DurableWriter
 from gateway.journal.writer import Writer
 from gateway.pages import Page
 from gateway.servables import Servable, Servables
@@ -62,6 +64,12 @@ def lock_journal(folder: Path) -> int:
             time.sleep(0.05)
 
 
+def _sync_first(journal: DurableWriter, flush: Callable[[], None]) -> None:
+    """What was answered in a turn of the loop is on the disk before any of it leaves."""
+    journal.sync()
+    flush()
+
+
 class Worker:
     """One slot of a gateway."""
 
@@ -73,7 +81,8 @@ class Worker:
         self.line = line
         self.stopping = asyncio.Event()
         self.keep: set[tuple[str, int]] = set()  # (model, version) that the state in force names
-        self.journal = Writer(
+        kind = DurableWriter if config.durability == "sync" else Writer
+        self.journal = kind(
             layout.worker_journal(slot), host=host, slot=slot,
             segment_bytes=config.segment_bytes, segment_max_age_s=config.segment_max_age_s,
         )  # fmt: skip
@@ -89,6 +98,8 @@ class Worker:
             max_message_bytes=config.max_message_bytes,
         )
         self.server = self._server()
+        if isinstance(self.journal, DurableWriter):
+            self.service.batcher.flushed = partial(_sync_first, self.journal, self.service.batcher.flushed)
         self.health = grpcio.add_health(self.server)
         add_GRPCInferenceServiceServicer_to_server(self.service, self.server)
         cast(Any, gateway_pb2_grpc.add_GatewayServicer_to_server)(AdminProxy(admin_port), self.server)
