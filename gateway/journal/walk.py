@@ -178,6 +178,10 @@ class SegmentReader:
         while at < end:
             at = self.next(at, LEARN_LIMIT, end)[1]
 
+    def learn_at(self, at: int) -> None:
+        """Takes in the schema or route at an offset. Raises: JournalCorrupt."""
+        self.next(at, 1, at + int(FRAME.unpack_from(self.memory, at)[0]))
+
     def exhausted(self, offset: int) -> bool:
         """Sealed, and read to the end. (Sealed is looked at first: the cursor is final then.)"""
         return is_sealed(self.memory) and offset >= committed_bytes(self.memory)
