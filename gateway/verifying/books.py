@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.journal.cursor import CheckpointCorrupt, read_checkpoint
 from gateway.journal.format import STATUS_NAMES
-from gateway.journal.walk import START
+from gateway.journal.walk import START, Position
 from gateway.layout import Layout
 from gateway.pages import PageCorrupt, read_page
 from gateway.retention import CONSUMERS, reads
@@ -96,22 +96,35 @@ class Consumed:
     problems: list[str] = field(default_factory=list)
 
 
-def consumed(layout: Layout, found: Journal, retired: Retired) -> Iterator[Consumed]:
-    """Each consumer's books of one journal."""
+Kept = tuple[Mapping[str, Position], Mapping[str, Any]] | str  # a checkpoint, or what is wrong with it
+
+
+def checkpoints(layout: Layout) -> dict[str, Kept]:
+    """Of every consumer; empty where it has none. To be read before what they are compared with: that only grows."""
+    found: dict[str, Kept] = {}
     for name in CONSUMERS:
+        try:
+            found[name] = read_checkpoint(layout.checkpoint(name))
+        except FileNotFoundError:
+            found[name] = ({}, {})
+        except CheckpointCorrupt as error:
+            found[name] = str(error)
+    return found
+
+
+def consumed(kept: Mapping[str, Kept], found: Journal, retired: Retired) -> Iterator[Consumed]:
+    """Each consumer's books of one journal."""
+    for name, each in kept.items():
         if reads(name, found.name):
-            yield _consumed(layout, name, found, retired)
+            yield _consumed(name, each, found, retired)
 
 
-def _consumed(layout: Layout, consumer: str, found: Journal, retired: Retired) -> Consumed:
+def _consumed(consumer: str, kept: Kept, found: Journal, retired: Retired) -> Consumed:
     books = Consumed(consumer, found.name)
-    try:
-        positions, state = read_checkpoint(layout.checkpoint(consumer))
-    except FileNotFoundError:
-        positions, state = {}, {}
-    except CheckpointCorrupt as error:
-        books.problems.append(str(error))
+    if isinstance(kept, str):
+        books.problems.append(kept)
         return books
+    positions, state = kept
     books.cursor = positions.get(found.name, START).sequence
     books.read, books.missed = _counts(state.get("journals", {}).get(found.name, (0, 0)))
     begin = max(books.cursor, found.first)

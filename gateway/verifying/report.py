@@ -9,7 +9,7 @@ from typing import Any
 from gateway.layout import SHADOW_JOURNAL, Layout
 from gateway.retired import NAME as BOOK
 from gateway.retired import Retired
-from gateway.verifying.books import Consumed, Counts, consumed, worker_problems
+from gateway.verifying.books import Consumed, Counts, checkpoints, consumed, worker_problems
 from gateway.verifying.exports import Exports
 from gateway.verifying.scan import Journal, scan
 
@@ -79,32 +79,38 @@ class Report:
 
 
 def verify(layout: Layout, *, exports: bool = True) -> Report:
-    """Reads every byte there is. Of a gateway that serves meanwhile, too."""
-    report, retired = Report(), Retired(layout.checkpoint(BOOK), read_only=True)
-    exported = Exports(layout.parquet) if exports and layout.parquet.exists() else None
-    if exported is not None:
-        report.problems += exported.problems
-        report.files = exported.files
+    """Reads every byte there is, also while the gateway serves: what grows is read after what it has to cover."""
+    report = Report()
     for folder in sorted(path for path in layout.journals.glob("*") if path.is_dir()):
-        one = _verify(layout, folder.name, retired)
+        one = _verify(layout, folder.name)
         report.journals.append(one)
         report.problems += _problems(one, report.notes)
-        if exported is not None:
+    if exports and layout.parquet.exists():
+        exported = Exports(layout.parquet)
+        report.problems += exported.problems
+        report.files = exported.files
+        for one in report.journals:
             report.problems += _export_problems(one, exported)
     return report
 
 
-def _verify(layout: Layout, name: str, retired: Retired) -> Verified:
-    before = _looked_at(layout, name)
+def _verify(layout: Layout, name: str) -> Verified:
+    """Again when retention was at work meanwhile."""
+    for _ in range(LOOKS):
+        retired = Retired(layout.checkpoint(BOOK), read_only=True)
+        one = _one(layout, name, retired)
+        if Retired(layout.checkpoint(BOOK), read_only=True).through == retired.through:
+            break
+    return one
+
+
+def _one(layout: Layout, name: str, retired: Retired) -> Verified:
+    kept, before = checkpoints(layout), _looked_at(layout, name)
     found = scan(layout.journals / name, retired.through.get(name, 0))
-    books = list(consumed(layout, found, retired))
-    one = Verified(found, retired.records.get(name, Counter()), before, books)
+    one = Verified(found, retired.records.get(name, Counter()), before, list(consumed(kept, found, retired)))
     after = _looked_at(layout, name)
-    if before is None or after is None or found.damaged:
-        return one
-    if before.first:
-        return one
-    found.problems += [f"journal {name}: {problem}" for problem in worker_problems(before, after, one.records)]
+    if before is not None and after is not None and not found.damaged and not before.first:
+        found.problems += [f"journal {name}: {problem}" for problem in worker_problems(before, after, one.records)]
     return one
 
 
