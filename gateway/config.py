@@ -13,6 +13,7 @@ from gateway.layout import Layout
 
 PREFIX = "GNOMON_GATEWAY_"
 TRANSPORTS = ("ngh2", "grpcio")
+DURABILITIES = ("kernel", "sync")
 
 
 class ConfigInvalid(ValueError):
@@ -40,10 +41,15 @@ class Config:
     inline_run_us: int = _setting(1_000, "model runs longer than this leave the event loop for a thread")
     batch_run_us: int = _setting(500, "calls read together are merged while their run is expected to take no longer")
     drain_timeout_s: float = _setting(10.0, "how long calls in flight may take to end after SIGTERM")
+    durability: str = _setting(
+        "kernel",
+        "what a reply's record survives: kernel (any process killed) or sync (a power loss; waits for the disk)",
+    )
     segment_bytes: int = _setting(64 << 20, "size of a journal segment")
     segment_max_age_s: float = _setting(10.0, "a segment with rows is ended after this, so that they are exported")
     retention_bytes: int = _setting(4 << 30, "journal kept at most, a journal; the oldest segments go, read or not")
     retention_s: float = _setting(3600.0, "segments that every consumer has read are kept this long")
+    retention_unread_s: float = _setting(86_400.0, "segments older than this go, read or not")
     observer_tick_s: float = _setting(0.25, "how often the observer reads, publishes and reports")
     drift_tick_s: float = _setting(5.0, "length of a drift sub-window")
     shadow_max_lag: int = _setting(50_000, "calls the shadow may be behind; older ones are shed")
@@ -70,6 +76,8 @@ class Config:
                 raise ConfigInvalid(f"{name} = {getattr(self, name)}: 0 to 65535 expected")
         if self.transport not in TRANSPORTS:
             raise ConfigInvalid(f"transport = {self.transport!r}: one of {', '.join(TRANSPORTS)} expected")
+        if self.durability not in DURABILITIES:
+            raise ConfigInvalid(f"durability = {self.durability!r}: one of {', '.join(DURABILITIES)} expected")
         if self.workers > 64:
             raise ConfigInvalid(f"workers = {self.workers}: at most 64 expected")
         if self.segment_bytes < 2 * self.max_message_bytes + (1 << 20):

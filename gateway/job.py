@@ -13,6 +13,7 @@ from gateway.journal.format import CANCELLED, FAILED, REJECTED, RULE_CODES, SHED
 from gateway.journal.writer import Record, TensorRecord
 from gateway.router import Choice
 from gateway.servables import Servable
+from gateway.traceparent import HEADER, trace_id
 from gnomon import errors
 from gnomon.domain import Route
 
@@ -139,5 +140,5 @@ class Job:
         return Record(
             prediction_id, status, self.arrived_unix_ns, *self.arm, rows, self.decoded_ns - self.began_ns,
             self.started_ns - self.decoded_ns, self.ended_ns - self.started_ns, time.perf_counter_ns() - self.began_ns,
-            self.request_id, reason, tensors,
+            self.request_id, reason, tensors, trace_id=trace_id(self.call.metadata(HEADER)),
         )  # fmt: skip

@@ -15,7 +15,7 @@ from gateway.config import Config
 from gateway.consumer import alone, consume, stop_event
 from gateway.journal.cursor import Checkpoint
 from gateway.journal.format import JournalCorrupt
-from gateway.journal.readers import pending
+from gateway.journal.readers import pending, pending_bytes
 from gateway.journal.segments import base_sequence_of, segments
 from gateway.journal.walk import START, Position
 from gateway.layout import Layout
@@ -133,8 +133,10 @@ class Shipper:
 
     def _publish_pending(self) -> None:
         for folder in journals(self.layout):
-            behind = pending(folder, self.positions.get(folder.name, START))
-            self.page.set("gnomon_consumer_pending", behind, consumer=NAME, journal=folder.name)
+            position, labels = self.positions.get(folder.name, START), {"consumer": NAME, "journal": folder.name}
+            self.page.set("gnomon_consumer_cursor", position.sequence, **labels)
+            self.page.set("gnomon_consumer_pending", pending(folder, position), **labels)
+            self.page.set("gnomon_consumer_pending_bytes", pending_bytes(folder, position), **labels)
 
 
 def run(config: Config) -> None:

@@ -12,6 +12,8 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,10 +22,12 @@ import uvloop
 
 from gateway import servables as loading
 from gateway.admin_proxy import AdminProxy
+from gateway.aftermath import left_since
 from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
 from gateway.config import Config
 from gateway.control import Line, state_of
+from gateway.journal.durable import DurableWriter
 from gateway.journal.writer import Writer
 from gateway.lanes.lanes import Lanes
 from gateway.pages import Page
@@ -61,6 +65,17 @@ def lock_journal(folder: Path) -> int:
             time.sleep(0.05)
 
 
+def _sync_first(journal: DurableWriter, flush: Callable[[], None]) -> None:
+    """What was answered in a turn of the loop is on the disk before any of it leaves."""
+    journal.sync()
+    flush()
+
+
+def _sync_after(journal: DurableWriter, turn: Callable[[], None]) -> None:
+    turn()
+    journal.sync()
+
+
 class Worker:
     """One slot of a gateway."""
 
@@ -72,20 +87,25 @@ class Worker:
         self.line = line
         self.stopping = asyncio.Event()
         self.keep: set[tuple[str, int]] = set()  # (model, version) that the state in force names
-        self.journal = Writer(
+        kind = DurableWriter if config.durability == "sync" else Writer
+        self.journal = kind(
             layout.worker_journal(slot), host=host, slot=slot,
             segment_bytes=config.segment_bytes, segment_max_age_s=config.segment_max_age_s,
         )  # fmt: skip
+        self.books = WorkerBooks(Page.open(layout.page(f"w{slot:02d}")))
+        self.books.resume(self.journal.sequence, partial(left_since, self.journal.folder))
         self.servables = Servables()
         self.service = InferenceService(
             journal=self.journal,
             servables=self.servables,
-            books=WorkerBooks(Page.open(layout.page(f"w{slot:02d}"))),
+            books=self.books,
             batcher=Batcher(inline_run_us=config.inline_run_us, batch_run_us=config.batch_run_us),
             max_in_flight=config.max_in_flight,
             max_message_bytes=config.max_message_bytes,
         )
         self.server = self._server()
+        if isinstance(self.journal, DurableWriter):
+            self._sync_before_replies(self.journal)
         self.health = grpcio.add_health(self.server)
         add_GRPCInferenceServiceServicer_to_server(self.service, self.server)
         cast(Any, gateway_pb2_grpc.add_GatewayServicer_to_server)(AdminProxy(admin_port), self.server)
@@ -110,6 +130,15 @@ class Worker:
         service.lanes.flush = lambda: server.sockets.flush()
         server.work, server.work_now = service.lanes.work, service.lanes.turn
         return server
+
+    def _sync_before_replies(self, journal: DurableWriter) -> None:
+        """On both ways that answers take."""
+        service = self.service
+        service.batcher.flushed = partial(_sync_first, journal, service.batcher.flushed)
+        if service.lanes is not None:
+            lanes, server = service.lanes, cast(Server, self.server)
+            lanes.flush = partial(_sync_first, journal, lanes.flush)
+            server.work_now = partial(_sync_after, journal, lanes.turn)
 
     async def run(self) -> None:
         """Serves until told to stop."""
@@ -136,6 +165,7 @@ class Worker:
         while True:
             await asyncio.sleep(0.2)
             self.journal.tick()
+            self.books.journal_failing(self.journal.failing)
             self.servables.retire(self.keep)  # what was still borrowed at the switch
 
     async def _obey(self) -> None:

@@ -184,7 +184,9 @@ class GatewayClient(_Client):
         request = gateway_pb.ExplainRequest(model=model, routing_key=routing_key)
         return cast(gateway_pb.Explanation, self._call(self._stub.Explain, request))
 
-    def trace(self, prediction_id: str, rescore: bool = False) -> gateway_pb.PredictionTrace:
-        """What became of one prediction; with `rescore` its row is run again."""
-        request = gateway_pb.TraceRequest(prediction_id=prediction_id, rescore=rescore)
+    def trace(
+        self, prediction_id: str = "", rescore: bool = False, *, request_id: str = ""
+    ) -> gateway_pb.PredictionTrace:
+        """What became of one prediction, or of the newest of a caller's own id; with `rescore` its row is run again."""
+        request = gateway_pb.TraceRequest(prediction_id=prediction_id, rescore=rescore, request_id=request_id)
         return cast(gateway_pb.PredictionTrace, self._call(self._stub.Trace, request))

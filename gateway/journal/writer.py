@@ -17,7 +17,6 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from gateway.journal import walk
 from gateway.journal.format import (
     ALIGN,
     ANSWERED,
@@ -37,10 +36,11 @@ from gateway.journal.format import (
     prediction_id,
 )
 from gateway.journal.segments import Ahead, base_sequence_of, read_sequence, recover, seal, segments
+from gateway.journal.tail import end_sequence
 
 log = logging.getLogger(__name__)
 
-NO_PARENT = bytes(16)
+NO_PARENT = NO_TRACE = bytes(16)
 PADDING = [bytes(size) for size in range(ALIGN)]
 PATIENCE_S = 0.02  # rather one short stall than a lost record; a disk that hangs costs it once
 CORRUPT_JUMP = 1_000_000  # sequences left out where a segment's end cannot be read: none is ever given twice
@@ -79,6 +79,7 @@ class Record(NamedTuple):
     reason: bytes = b""
     tensors: Sequence[TensorRecord] = ()
     parent_id: bytes = NO_PARENT
+    trace_id: bytes = NO_TRACE  # of the caller's W3C trace context
 
 
 @functools.lru_cache(4096)
@@ -152,6 +153,11 @@ class Writer:
     def name(self) -> str:
         return self.folder.name
 
+    @property
+    def failing(self) -> bool:
+        """The alarm: the disk gives no next segment, so that records are lost once this one is full."""
+        return self._ahead.failing
+
     def schema(self, description: dict[str, Any]) -> int:
         """A number for a Version's description (model, version, artifact_sha256, inputs, outputs, score)."""
         number = len(self._schemas) + 1
@@ -171,14 +177,13 @@ class Writer:
         body = b"".join(_encoded(record))
         size = PREDICTION_FRAME.size + len(body)
         if not self.make_room(size, record.schema, record.epoch):
-            self.lost += 1
-            self.open.sequence += 1
+            self._lose()
             return False
         head = PREDICTION_FRAME.pack(
             size, 0, PREDICTION, record.role, record.status, record.rule, len(record.tensors), len(record.request_id),
             record.schema, len(record.reason), min(record.rows, 65_535), self.sequence, record.prediction_id,
             record.parent_id, record.arrived_unix_ns, record.epoch, record.version, record.bucket, record.weight_bp,
-            record.key_hash, record.decode_ns, record.queue_ns, record.run_ns, record.total_ns,
+            record.key_hash, record.decode_ns, record.queue_ns, record.run_ns, record.total_ns, record.trace_id,
         )  # fmt: skip
         self._commit(head + body)
         self.open.sequence += 1
@@ -191,6 +196,13 @@ class Writer:
         old = time.monotonic() - self._opened > self.segment_max_age_s
         if self._memory is None or (old and self.sequence > self._base):
             self._rotate()
+
+    def _lose(self) -> None:
+        """Leaves the number of a record out, where its readers and the next writer see it."""
+        self.lost += 1
+        self.open.sequence += 1
+        if self._memory is not None:
+            WORD.pack_into(self._memory, NEXT_AT, self.sequence)
 
     def close(self) -> None:
         """Seals what is open. The folder can then be read to its end."""
@@ -263,7 +275,7 @@ class Writer:
         following = read_sequence(self.folder)
         for path in found[-2:]:
             try:
-                end = walk.end_sequence(path)
+                end = end_sequence(path)
                 following = max(following, end)
                 recover(path, empty=end == base_sequence_of(path))
             except JournalCorrupt as error:

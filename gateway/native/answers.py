@@ -102,6 +102,7 @@ def frame_head(world: int, stream: int, frame: int, status: int, tensors: int, r
     store2(frame + FRAME.BUCKET, load8(stream + STREAM.BUCKET))
     store2(frame + FRAME.WEIGHT_BP, load8(target + TARGET.WEIGHT))
     store8(frame + FRAME.KEY_HASH, load8(stream + STREAM.KEY_HASH))
+    copy(frame + FRAME.TRACE_ID, stream + STREAM.TRACE, 16)
 
 
 @compiled
@@ -176,6 +177,16 @@ def has_room(world: int, target: int, size: int) -> bool:
     journal = load8(world + WORLD.JOURNAL)
     known = load8(target + TARGET.INTRODUCED) == load8(journal + JOURNAL.GENERATION)
     return known and load8(journal + JOURNAL.OFFSET) + size <= load8(journal + JOURNAL.END)
+
+
+@compiled
+def leave_out(world: int) -> None:
+    """A record that has no room: its number is left out, where readers see it."""
+    journal = load8(world + WORLD.JOURNAL)
+    sequence = load8(journal + JOURNAL.SEQUENCE) + 1
+    store8(journal + JOURNAL.SEQUENCE, sequence)
+    if load8(journal + JOURNAL.END):
+        publish8(load8(journal + JOURNAL.MEMORY) + NEXT_AT, sequence)
 
 
 @compiled
@@ -287,7 +298,7 @@ def end_answered(world: int, run: int, stream: int, now: int) -> None:
     target = load8(stream + STREAM.TARGET)
     sequence = load8(load8(world + WORLD.JOURNAL) + JOURNAL.SEQUENCE)
     if load8(run + RUN.NO_ROOM):
-        store8(load8(world + WORLD.JOURNAL) + JOURNAL.SEQUENCE, sequence + 1)
+        leave_out(world)
         add8(load8(world + WORLD.LOST), 1)
     else:
         append_answered(world, run, stream, now)
@@ -301,9 +312,9 @@ def end_answered(world: int, run: int, stream: int, now: int) -> None:
 
 @compiled
 def end_left(world: int, run: int, stream: int, now: int) -> None:
-    journal, counts = load8(world + WORLD.JOURNAL), load8(load8(stream + STREAM.TARGET) + TARGET.COUNTS)
+    counts = load8(load8(stream + STREAM.TARGET) + TARGET.COUNTS)
     if load8(run + RUN.NO_ROOM):
-        add8(journal + JOURNAL.SEQUENCE, 1)
+        leave_out(world)
         add8(load8(world + WORLD.LOST_OTHER), 1)
     else:
         append_left(world, run, stream, now)

@@ -6,7 +6,7 @@ left to Python, which answers it, or refuses it, and may learn the kind (gateway
 
 from gateway.native.blake2b import key_hash
 from gateway.native.blocks import CONNECTION, KIND, LANE, STREAM, TARGET, WAITING, WORLD
-from gateway.native.memory import add8, clock_ns, compiled, copy, load1, load8, remainder, same, store8
+from gateway.native.memory import add8, clock_ns, compiled, copy, load1, load8, remainder, same, store1, store8
 
 # What the header fields of a call said, in FLAGS.
 IS_POST, IS_PATH, IS_GRPC, IS_STRANGE = 1, 2, 4, 8
@@ -43,7 +43,8 @@ TIMEOUT_1, TIMEOUT_2 = _text("grpc-tim"), _text("eout")
 KEY_1, KEY_2 = _text("x-routin"), _text("g-key")
 TRACE_1, TRACE_2 = _text("tracepar"), _text("ent")
 IDENTITY = _text("identity")
-PLUS, SEMICOLON = ord("+"), ord(";")
+PLUS, SEMICOLON, DASH = ord("+"), ord(";"), ord("-")
+NO_VERSION = _text("ff")
 HOURS, MINUTES, SECONDS, MILLIS, MICROS, NANOS = (ord(unit) for unit in "HMSmun")
 
 
@@ -104,6 +105,34 @@ def note_key(stream: int, value: int, size: int) -> int:
 
 
 @compiled
+def nibble(digit: int) -> int:
+    """The value of a hexadecimal digit, -1 of anything else."""
+    if 48 <= digit <= 57:
+        return digit - 48
+    letter = digit | 32
+    return letter - 87 if 97 <= letter <= 102 else -1
+
+
+@compiled
+def note_trace(stream: int, value: int, size: int) -> None:
+    """gateway.traceparent.trace_id; the first header counts."""
+    if load8(stream + STREAM.TRACED):
+        return
+    store8(stream + STREAM.TRACED, 1)
+    dashes = size >= 55 and load1(value + 2) == DASH and load1(value + 35) == DASH and load1(value + 52) == DASH
+    if not dashes or word(value, 2) == NO_VERSION:
+        return
+    bad = 0
+    for index in range(16):
+        high, low = nibble(load1(value + 3 + 2 * index)), nibble(load1(value + 4 + 2 * index))
+        bad |= high | low
+        store1(stream + STREAM.TRACE + index, (high << 4 | low) & 255)
+    if bad < 0:
+        store8(stream + STREAM.TRACE, 0)
+        store8(stream + STREAM.TRACE + 8, 0)
+
+
+@compiled
 def note_field(world: int, stream: int, name: int, name_size: int, value: int, value_size: int) -> None:
     """Marks what the field, kept last, says of its call."""
     found = 0
@@ -114,7 +143,8 @@ def note_field(world: int, stream: int, name: int, name_size: int, value: int, v
     elif name_size == 7:
         found = IS_POST if first == METHOD and value_size == 4 and word(value, 4) == POST else 0
     elif name_size == 11:
-        found = IS_STRANGE if first == TRACE_1 and word(name + 8, 3) == TRACE_2 else 0
+        if first == TRACE_1 and word(name + 8, 3) == TRACE_2:
+            note_trace(stream, value, value_size)
     elif name_size == 12:
         rest = word(name + 8, 4)
         if first == CONTENT_1 and rest == CONTENT_2:

@@ -26,6 +26,13 @@ def uuids(raw: NDArray[Any], *, nullable: bool = False) -> pa.Array:
     return pa.compute.if_else(pa.array(octets.any(axis=1)), array, pa.scalar(None, pa.string()))
 
 
+def trace_ids(raw: NDArray[Any]) -> pa.Array:
+    """Ids (n,) of 16 bytes as 32 digits; all zero is null."""
+    octets = np.frombuffer(raw.tobytes(), np.uint8).reshape(len(raw), 16)
+    array = _strings(np.arange(len(raw) + 1, dtype=np.int32) * 32, _HEX[octets])
+    return pa.compute.if_else(pa.array(octets.any(axis=1)), array, pa.scalar(None, pa.string()))
+
+
 def request_ids(group: Group) -> pa.Array:
     lengths = group.headers["request_id_bytes"].astype(np.int32)
     return _texts(group, np.zeros(len(group), np.int32), lengths)

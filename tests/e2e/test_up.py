@@ -58,6 +58,28 @@ def test_a_file_is_served_in_two_commands_and_again_after_a_restart(start: Start
     assert again.json("journal", "status")["books"]["journaled"] == "2"
 
 
+def test_a_prediction_is_traced_by_the_id_of_its_caller_and_scored_again_from_the_exports(start: Start) -> None:
+    up = start()
+    push(up, "thing", models.scaled(2.0))
+    serve(up, "thing", 1)
+    with grpc.insecure_channel(up.gateway) as channel:
+        call = request("thing")
+        call.id = "order 17"
+        stub: Any = GRPCInferenceServiceStub(channel)
+        identity = stub.ModelInfer(call, timeout=10).parameters["prediction_id"].string_param
+    assert up.json("trace", "--request-id", "order 17")["prediction_id"] == identity
+    assert up.stop() == 0
+    for path in (up.folder / "gateway" / "journal").rglob("*.segment"):
+        path.unlink()
+    again = start()
+    for arguments in ((identity,), ("--request-id", "order 17")):
+        traced = again.json("trace", *arguments, "--rescore")
+        assert (traced["source"], traced["prediction_id"]) == ("parquet", identity)
+        assert traced["rescore"]["equal"]
+    assert again.run("trace").returncode == 2
+    assert again.run("trace", identity, "--request-id", "order 17").returncode == 2
+
+
 def test_every_command_that_reads_takes_json(start: Start) -> None:
     up = start()
     push(up, "thing", models.scaled(2.0))

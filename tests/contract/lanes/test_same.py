@@ -114,11 +114,15 @@ requests = st.one_of(
     ),
     st.builds(request, st.sampled_from(["several", "nobody"])),
 )  # fmt: skip
-keys = st.lists(st.tuples(st.just("x-routing-key"), st.text("abcXYZ 019-_.", max_size=200).map(str.strip)), max_size=2)
+keys = st.tuples(st.just("x-routing-key"), st.text("abcXYZ 019-_.", max_size=200).map(str.strip))
+traces = st.tuples(
+    st.just("traceparent"), st.from_regex(r"(00|ff)-[0-9a-fA-Fg]{31,32}-[0-9a-f]{16}-01", fullmatch=True)
+)
+fields = st.lists(st.one_of(keys, traces), max_size=3)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(message=requests, metadata=keys)
+@given(message=requests, metadata=fields)
 def test_any_call_has_the_same_answer_and_the_same_record(both: Both, message: Any, metadata: Any) -> None:
     assert_same(both.ask(message.SerializeToString(deterministic=True), metadata))
 

@@ -44,6 +44,7 @@ def test_a_call_is_read_back_as_it_was_written(tmp_path, datatype, status):
         writer.next_id(10**15), status, 10**15, schema=number, epoch=9, version=4, role=2, rule=3, bucket=9_999,
         weight_bp=10_000, key_hash=(1 << 64) - 1, rows=2, decode_ns=1, queue_ns=2, run_ns=3, total_ns=1 << 40,
         request_id="né".encode(), reason=b"why not", tensors=[tensor], parent_id=bytes(range(16)),
+        trace_id=bytes(range(16, 32)),
     )  # fmt: skip
     assert writer.append(written)
     batch = JournalReader(writer.folder).read()
@@ -148,6 +149,9 @@ def test_an_end_that_cannot_be_read_is_left_far_behind(tmp_path):
     assert again.sequence >= 1_000_000
     again.close()
     reader = JournalReader(writer.folder)
+    before = reader.read()
+    assert before is not None
+    assert before.headers["sequence"].tolist() == [0, 1]
     with pytest.raises(JournalCorrupt, match=str(path)):
         reader.read()
 
