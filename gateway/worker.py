@@ -18,6 +18,7 @@ from typing import Any, cast
 import grpc
 import uvloop
 
+from gateway import listening
 from gateway import servables as loading
 from gateway.admin_proxy import AdminProxy
 from gateway.batcher import Batcher
@@ -30,7 +31,6 @@ from gateway.servables import Servable, Servables
 from gateway.service import InferenceService
 from gateway.serving import Serving
 from gateway.transport import grpcio
-from gateway.transport.limits import Limits
 from gateway.transport.server import Server
 from gnomon.domain import DesiredState
 from gnomon.errors import GnomonError
@@ -89,16 +89,14 @@ class Worker:
         add_GRPCInferenceServiceServicer_to_server(self.service, self.server)
         cast(Any, gateway_pb2_grpc.add_GatewayServicer_to_server)(AdminProxy(admin_port), self.server)
         grpcio.add_reflection(self.server)
-        self.server.add_insecure_port(f"{config.host}:{port}")
+        listening.listen(self.server, config, port)
 
     def _server(self) -> grpc.aio.Server:
         """The transport that was asked for. On ours, calls for predictions come by the short way."""
-        if self.config.transport == "grpcio":
-            return grpcio.server(self.config.max_message_bytes, self.config.max_streams)
-        limits = Limits(max_message_bytes=self.config.max_message_bytes, max_streams=self.config.max_streams)
-        server = Server(limits)
-        server.add_direct(f"/{SERVICE}/ModelInfer", self.service.infer)
-        self.service.batcher.flushed = server.flush
+        server = listening.server(self.config)
+        if isinstance(server, Server):
+            server.add_direct(f"/{SERVICE}/ModelInfer", self.service.infer)
+            self.service.batcher.flushed = server.flush
         return server
 
     async def run(self) -> None:

@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from gnomon.cli.options import GATEWAY, REGISTRY, Actor, AsJson, Gateway, Registry, console, print_json, route_text
+from gnomon.cli.options import (
+    GATEWAY,
+    REGISTRY,
+    Actor,
+    AsJson,
+    Gateway,
+    Registry,
+    TlsCa,
+    TlsCertificate,
+    TlsKey,
+    client_tls,
+    console,
+    print_json,
+    route_text,
+)
 from gnomon.client import GatewayClient, RegistryClient
 from gnomon.domain import ALL_BP, Arm, Role, Route
 
@@ -62,10 +76,13 @@ def explain(
     name: Name,
     key: Annotated[str, typer.Argument(help="A routing key.")],
     gateway: Gateway = GATEWAY,
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
     as_json: AsJson = False,
 ) -> None:
     """Which arm a routing key falls to, and why."""
-    with GatewayClient(gateway) as client:
+    with GatewayClient(gateway, tls=client_tls(tls_ca, tls_certificate, tls_key)) as client:
         found = client.explain(name, key)
     if as_json:
         print_json(found)
