@@ -32,6 +32,7 @@ from gateway.service import InferenceService
 from gateway.serving import Serving
 from gateway.transport import grpcio
 from gateway.transport.server import Server
+from gateway.waiting import waits_of
 from gnomon.domain import DesiredState
 from gnomon.errors import GnomonError
 from gnomon.gateway.v1 import gateway_pb2_grpc
@@ -178,6 +179,7 @@ class Worker:
             self.journal.route(model.route.revision, message_of(model.route).SerializeToString())
         first = self.service.serving.revision < 0
         self.service.serving = Serving.of(state)
+        self.service.batcher.waits = waits_of(state)
         self.keep = {(model.route.model, number) for model in state.models for number in model.route.loaded}
         for name, number in self.servables.retire(self.keep):
             log.info("unloaded %s version %d", name, number)
