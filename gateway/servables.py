@@ -108,6 +108,10 @@ class Servable:
         outputs: list[np.ndarray[Any, Any]] = self._session.run(self.output_names, feeds)
         return outputs
 
+    def unload(self) -> None:
+        """Frees the session; whoever runs it afterwards gets an error. From any thread, when nobody has borrowed it."""
+        del self._session
+
     def scores(self, outputs: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any] | None:
         """The score of each row (n,) float32; None where the version has no floating-point output."""
         if self.score_index is None:
@@ -282,9 +286,7 @@ class Servables:
     def give_back(self, servable: Servable) -> None:
         servable.borrowed -= 1
 
-    def retire(self, keep: set[tuple[str, int]]) -> list[tuple[str, int]]:
-        """Drops what is neither kept nor borrowed; what was dropped. What is still borrowed goes at a later call."""
+    def retire(self, keep: set[tuple[str, int]]) -> list[Servable]:
+        """Gives up what is neither kept nor borrowed, to be unloaded. What is still borrowed goes at a later call."""
         gone = [key for key, servable in self._loaded.items() if key not in keep and servable.borrowed == 0]
-        for key in gone:
-            del self._loaded[key]
-        return gone
+        return [self._loaded.pop(key) for key in gone]

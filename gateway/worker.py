@@ -6,11 +6,11 @@ Stop (SIGTERM, or the supervisor gone): not serving on health → GOAWAY → ans
 
 import asyncio
 import fcntl
-import gc
 import logging
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any, cast
@@ -19,14 +19,15 @@ import grpc
 import uvloop
 
 from gateway import listening
-from gateway import servables as loading
 from gateway.admin_proxy import AdminProxy
 from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
 from gateway.config import Config
-from gateway.control import Line, state_of
+from gateway.control import Line, Reader
 from gateway.journal.writer import Writer
+from gateway.loader import Loader, LoadFailed
 from gateway.pages import Page
+from gateway.pauses import Pauses
 from gateway.servables import Servable, Servables
 from gateway.service import InferenceService
 from gateway.serving import Serving
@@ -34,13 +35,13 @@ from gateway.transport import grpcio
 from gateway.transport.server import Server
 from gateway.waiting import waits_of
 from gnomon.domain import DesiredState
-from gnomon.errors import GnomonError
 from gnomon.gateway.v1 import gateway_pb2_grpc
 from gnomon.oip import SERVICE, add_GRPCInferenceServiceServicer_to_server
 from gnomon.wire import message_of
 
 log = logging.getLogger(__name__)
 LOCK_WAIT_S = 20.0
+SWITCH_S = 0.0005  # a thread that loads gives the interpreter back after this, not after 5 ms
 
 
 def lock_journal(folder: Path) -> int:
@@ -76,11 +77,16 @@ class Worker:
             layout.worker_journal(slot), host=host, slot=slot,
             segment_bytes=config.segment_bytes, segment_max_age_s=config.segment_max_age_s,
         )  # fmt: skip
+        self.schemas: dict[tuple[str, int, str], int] = {}  # numbers in the journal; a version keeps its own
+        self.epochs: set[int] = set()  # of the state in force
         self.servables = Servables()
+        self.loader = Loader(layout.cache, time.monotonic)
+        page = Page.open(layout.page(f"w{slot:02d}"))
+        self.pauses = Pauses(page)
         self.service = InferenceService(
             journal=self.journal,
             servables=self.servables,
-            books=WorkerBooks(Page.open(layout.page(f"w{slot:02d}"))),
+            books=WorkerBooks(page),
             batcher=Batcher(inline_run_us=config.inline_run_us, batch_run_us=config.batch_run_us),
             max_in_flight=config.max_in_flight,
             max_message_bytes=config.max_message_bytes,
@@ -117,6 +123,7 @@ class Worker:
         await self.health.set_serving(False)
         await self.server.stop(self.config.drain_timeout_s)
         self.service.batcher.stop()
+        self.loader.stop()
         self.journal.close()
         self.line.close()
         log.info("worker %d: drained, journal sealed at %d", self.slot, self.journal.sequence)
@@ -125,14 +132,15 @@ class Worker:
         while True:
             await asyncio.sleep(0.2)
             self.journal.tick()
-            self.servables.retire(self.keep)  # what was still borrowed at the switch
+            self._retire()  # what was still borrowed at the switch
 
     async def _obey(self) -> None:
         """Does what the supervisor says, in its order, until it is gone."""
         await self.line.send(op="hello", slot=self.slot, pid=os.getpid())
+        states = Reader()
         try:
             while (message := await self.line.receive()) is not None:
-                state = state_of(message["state"])
+                state = states.read(message)
                 if message["op"] == "prepare":
                     await self.line.send(op="prepared", failures=await self._prepare(state))
                 else:
@@ -153,45 +161,47 @@ class Worker:
                 if (version.model, version.version) in self.servables:
                     continue
                 try:
-                    servable = await asyncio.to_thread(loading.load, version, self.config.layout.cache)
-                except GnomonError as error:
+                    self._add(await self.loader.load(version))
+                except LoadFailed as error:
                     failures.append((version.model, version.version, str(error)))
-                except (
-                    Exception
-                ) as error:  # of the runtime, or no memory for it: this version cannot be had, others can
-                    log.exception("%s version %d", version.model, version.version)
-                    failures.append((version.model, version.version, f"{type(error).__name__}: {error}"))
-                else:
-                    self._add(servable)
         return failures
 
     def _add(self, servable: Servable) -> None:
-        servable.schema = self.journal.schema(servable.described())
+        description = servable.described()
+        artifact = (servable.version.model, servable.version.version, servable.version.artifact_sha256)
+        if artifact not in self.schemas:
+            self.schemas[artifact] = self.journal.schema(description)
+        servable.schema = self.schemas[artifact]
         self.servables.add(servable)
-        self.keep.add((servable.version.model, servable.version.version))
-        log.info(
-            "loaded %s version %d, %.0f µs a row", servable.version.model, servable.version.version, servable.run_us
-        )
+        self.keep.add(artifact[:2])
+        log.info("loaded %s version %d, %.0f µs a row", *artifact[:2], servable.run_us)
 
     async def _commit(self, state: DesiredState) -> None:
         """One assignment switches every request that comes after it."""
         for model in state.models:
-            self.journal.route(model.route.revision, message_of(model.route).SerializeToString())
+            if model.route.revision not in self.epochs:
+                self.journal.route(model.route.revision, message_of(model.route).SerializeToString())
+        self.epochs = {model.route.revision for model in state.models}
         first = self.service.serving.revision < 0
         self.service.serving = Serving.of(state)
         self.service.batcher.waits = waits_of(state)
         self.keep = {(model.route.model, number) for model in state.models for number in model.route.loaded}
-        for name, number in self.servables.retire(self.keep):
-            log.info("unloaded %s version %d", name, number)
+        self._retire()
         if first:
-            gc.freeze()  # what is there now stays: no collection has to look at it again
+            self.pauses.watch()
             await self.server.start()
             await self.health.set_serving(True)
+
+    def _retire(self) -> None:
+        for servable in self.servables.retire(self.keep):
+            log.info("unloaded %s version %d", servable.version.model, servable.version.version)
+            self.loader.unload(servable)
 
 
 def run(config: Config, *, slot: int, host: int, port: int, descriptor: int, admin_port: int) -> None:
     """The process. `descriptor` is this end of the line to the supervisor."""
     lock = lock_journal(config.layout.worker_journal(slot))
+    sys.setswitchinterval(SWITCH_S)
 
     async def main() -> None:
         line = await Line.over(socket.socket(fileno=descriptor))
