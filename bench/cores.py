@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+NICENESS = 10
 
 
 def split() -> tuple[set[int], set[int]]:
@@ -19,6 +20,15 @@ def pin(pid: int, cores: set[int]) -> None:
     for task in _tasks(pid):
         try:
             os.sched_setaffinity(task, cores)
+        except ProcessLookupError:
+            continue
+
+
+def give_way(pid: int) -> None:
+    """Every thread of a process behind those of ordinary niceness; those it starts later follow."""
+    for task in _tasks(pid):
+        try:
+            os.setpriority(os.PRIO_PROCESS, task, NICENESS)
         except ProcessLookupError:
             continue
 

@@ -53,18 +53,28 @@ class House:
     def target(self) -> Target:
         return Target(name=NAME, address=self._pair.gateway, pids=tuple(self._workers()))
 
+    @property
+    def http(self) -> str:
+        """HOST:PORT of /healthz and /metrics, which the supervisor answers."""
+        found: str = self._pair.http
+        return found
+
     def _workers(self) -> list[int]:
         with GatewayClient(self._pair.gateway) as gateway:
             return [worker.pid for worker in gateway.status().workers]
 
     def settle(self) -> None:
-        """Workers on the server's core, one each where there are more; all others on the rest."""
+        """Workers on the server's core, one each where there are more; all others on the rest, behind the generator:
+        it stands for clients, who have hosts of their own.
+        """
         server, rest = cores.split()
+        workers = self._workers()
         for pid in self._pair.processes.values():
-            for other in (pid, *cores.descendants(pid)):
+            for other in {pid, *cores.descendants(pid)}.difference(workers):
                 cores.pin(other, rest)
+                cores.give_way(other)
         places = sorted(server | rest)
-        for index, pid in enumerate(self._workers()):
+        for index, pid in enumerate(workers):
             cores.pin(pid, {places[index % len(places)]})
 
     def _push(self) -> None:
