@@ -9,13 +9,16 @@ from gateway.pages import Page
 
 # New objects before the youngest are looked at, and how many such looks before the next generation is. Requests make no
 # cycles that last: the default of 700 looks a hundred times a second at calls that are merely in flight.
-THRESHOLDS = (10_000, 20, 50)
+THRESHOLDS = (10_000, 10, 10)
 
 
 class Pauses:
-    """Counts the collections of this process. Written by: whichever thread collects, with the interpreter lock."""
+    """Counts the collections of this process, in processor time: what others took of the machine is not theirs.
 
-    def __init__(self, page: Page, clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
+    Written by: whichever thread collects, with the interpreter lock.
+    """
+
+    def __init__(self, page: Page, clock_ns: Callable[[], int] = time.thread_time_ns) -> None:
         self._values, self._clock_ns = page.values, clock_ns
         self._count = page.counter("gnomon_worker_collections_total")
         self._total = page.counter("gnomon_worker_collection_ns_total")

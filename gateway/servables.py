@@ -10,7 +10,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before the import: it oth
 import logging
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -260,15 +260,27 @@ class Servables:
 
     def __init__(self) -> None:
         self._loaded: dict[tuple[str, int], Servable] = {}
-
-    def __contains__(self, key: tuple[str, int]) -> bool:
-        return key in self._loaded
+        self._kept: set[tuple[str, int]] = set()  # what the state in force names, and the one that is being prepared
 
     def keys(self) -> list[tuple[str, int]]:
         return sorted(self._loaded)
 
     def add(self, servable: Servable) -> None:
-        self._loaded[servable.version.model, servable.version.version] = servable
+        """Takes a version in, and keeps it."""
+        key = servable.version.model, servable.version.version
+        self._loaded[key] = servable
+        self._kept.add(key)
+
+    def claim(self, key: tuple[str, int]) -> bool:
+        """Whether a version is loaded; it then stays so. One that a former state left behind may else go any time."""
+        if key not in self._loaded:
+            return False
+        self._kept.add(key)
+        return True
+
+    def keep(self, keys: Iterable[tuple[str, int]]) -> None:
+        """These and no others are kept from now on."""
+        self._kept = set(keys)
 
     def get(self, model: str, version: int) -> Servable:
         """Raises: VersionNotFound."""
@@ -286,7 +298,7 @@ class Servables:
     def give_back(self, servable: Servable) -> None:
         servable.borrowed -= 1
 
-    def retire(self, keep: set[tuple[str, int]]) -> list[Servable]:
+    def retire(self) -> list[Servable]:
         """Gives up what is neither kept nor borrowed, to be unloaded. What is still borrowed goes at a later call."""
-        gone = [key for key, servable in self._loaded.items() if key not in keep and servable.borrowed == 0]
+        gone = [key for key, servable in self._loaded.items() if key not in self._kept and servable.borrowed == 0]
         return [self._loaded.pop(key) for key in gone]

@@ -72,7 +72,6 @@ class Worker:
         self.port = port
         self.line = line
         self.stopping = asyncio.Event()
-        self.keep: set[tuple[str, int]] = set()  # (model, version) that the state in force names
         self.journal = Writer(
             layout.worker_journal(slot), host=host, slot=slot,
             segment_bytes=config.segment_bytes, segment_max_age_s=config.segment_max_age_s,
@@ -158,7 +157,7 @@ class Worker:
         failures = []
         for model in state.models:
             for version in model.versions:
-                if (version.model, version.version) in self.servables:
+                if self.servables.claim((version.model, version.version)):
                     continue
                 try:
                     self._add(await self.loader.load(version))
@@ -173,7 +172,6 @@ class Worker:
             self.schemas[artifact] = self.journal.schema(description)
         servable.schema = self.schemas[artifact]
         self.servables.add(servable)
-        self.keep.add(artifact[:2])
         log.info("loaded %s version %d, %.0f µs a row", *artifact[:2], servable.run_us)
 
     async def _commit(self, state: DesiredState) -> None:
@@ -185,7 +183,7 @@ class Worker:
         first = self.service.serving.revision < 0
         self.service.serving = Serving.of(state)
         self.service.batcher.waits = waits_of(state)
-        self.keep = {(model.route.model, number) for model in state.models for number in model.route.loaded}
+        self.servables.keep((model.route.model, number) for model in state.models for number in model.route.loaded)
         self._retire()
         if first:
             self.pauses.watch()
@@ -193,7 +191,7 @@ class Worker:
             await self.health.set_serving(True)
 
     def _retire(self) -> None:
-        for servable in self.servables.retire(self.keep):
+        for servable in self.servables.retire():
             log.info("unloaded %s version %d", servable.version.model, servable.version.version)
             self.loader.unload(servable)
 

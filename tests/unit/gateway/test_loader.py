@@ -95,10 +95,29 @@ async def test_what_is_lent_out_is_given_up_when_it_comes_back(tmp_path: Path) -
     servable, held = await loader.load(version()), Servables()
     held.add(servable)
     held.lend(servable)
-    assert held.retire(set()) == []
+    assert held.retire() == []
+    held.keep(())
+    assert held.retire() == []
     held.give_back(servable)
-    assert held.retire(set()) == [servable]
+    assert held.retire() == [servable]
     loader.unload(servable)
+    loader.stop()
+
+
+async def test_what_a_former_state_left_behind_is_claimed_by_the_next(tmp_path: Path) -> None:
+    """It was lent out at the switch away from it; a switch back finds it, and must find it still there at the end."""
+    (tmp_path / DIGEST).write_bytes(models.scaled(2.0))
+    loader = Loader(tmp_path, Clock())
+    servable, held = await loader.load(version()), Servables()
+    held.add(servable)
+    held.lend(servable)
+    held.keep(())  # a state without it, while a call runs
+    assert held.retire() == []
+    assert held.claim(("m", 1))  # the next state, being prepared
+    held.give_back(servable)
+    assert held.retire() == []
+    assert held.get("m", 1) is servable
+    assert not held.claim(("m", 2))
     loader.stop()
 
 
