@@ -262,6 +262,9 @@ class Servables:
         self._loaded: dict[tuple[str, int], Servable] = {}
         self._kept: set[tuple[str, int]] = set()  # what the state in force names, and the one that is being prepared
 
+    def __contains__(self, key: tuple[str, int]) -> bool:
+        return key in self._loaded
+
     def keys(self) -> list[tuple[str, int]]:
         return sorted(self._loaded)
 
