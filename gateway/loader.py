@@ -19,7 +19,7 @@ from gnomon.domain import Version
 from gnomon.errors import ArtifactCorrupt, GnomonError
 
 log = logging.getLogger(__name__)
-NICENESS = 10  # more than the process has; not the most: who holds the interpreter lock must come to its end
+NICENESS = 5  # more than the process has; not the most: whoever holds the interpreter lock must come to its end
 LEAST = 19
 
 

@@ -131,11 +131,11 @@ class Servable:
 
     def warm_up(self, calls: Sequence[Mapping[str, np.ndarray[Any, Any]]]) -> None:
         """Runs each call and keeps the median time. Raises: InvalidInput when the model cannot run one."""
-        taken = []
+        taken, alone = [], []
         for call in calls:
             began = time.perf_counter()
             try:
-                self.run(call)
+                alone.append(self.run(call))
             except Exception as error:  # see __init__
                 raise InvalidInput(
                     f"{self.version.model} version {self.version.version}: the warm-up failed: {error}"
@@ -143,15 +143,16 @@ class Servable:
             taken.append(time.perf_counter() - began)
         self.run_us = statistics.median(taken) * 1e6
         self.cost = RunCost(self.run_us)
-        self.merges = self.takes_any_rows and self._same_together(calls)
+        self.merges = self.takes_any_rows and self._same_together(calls, alone)
 
-    def _same_together(self, calls: Sequence[Mapping[str, np.ndarray[Any, Any]]]) -> bool:
-        """Whether rows run together give the bytes that they give alone, tried on the warm-up rows.
+    def _same_together(
+        self, calls: Sequence[Mapping[str, np.ndarray[Any, Any]]], alone: Sequence[Sequence[np.ndarray[Any, Any]]]
+    ) -> bool:
+        """Whether rows run together give the bytes that they gave alone, tried on the warm-up rows.
 
         A matrix product may add up in another order for another number of rows. Such a version is never merged: a
         prediction must be the same whoever else called at that moment, and when it is scored again.
         """
-        alone = [self.run(call) for call in calls]
         for count in MERGE_TRIALS:
             chosen = [index % len(calls) for index in range(count)]
             feeds = {name: np.concatenate([calls[index][name] for index in chosen]) for name in calls[0]}
