@@ -22,12 +22,14 @@ from gateway.journal.format import (
     WORD,
     JournalCorrupt,
 )
+from gateway.journal.window import Window
 
 log = logging.getLogger(__name__)
 
 SUFFIX = ".segment"
 AHEAD = "ahead.tmp"
 SEQUENCE = "sequence"
+LOOK_S = 0.05  # how often the window follows the writer
 
 
 def segment_path(folder: Path, base_sequence: int) -> Path:
@@ -146,6 +148,8 @@ class Ahead:
         self.slot = slot
         self.failures = 0
         self._spare: mmap.mmap | None = None
+        self._writing: mmap.mmap | None = None  # the segment that was taken last
+        self._windows: dict[int, Window] = {}  # by the identity of the mapping: of the spare, and of what is written
         self._ended: queue.SimpleQueue[tuple[Path, int, int]] = queue.SimpleQueue()
         self._wanted = threading.Event()
         self._stopped = False
@@ -175,7 +179,7 @@ class Ahead:
             self.slot,
         )
         os.rename(self.folder / AHEAD, segment_path(self.folder, base_sequence))
-        self._spare = None
+        self._writing, self._spare = spare, None
         self._wanted.set()
         return spare
 
@@ -198,14 +202,39 @@ class Ahead:
             note_sequence(self.folder, following)
 
     def _run(self) -> None:
-        while self._wanted.wait() and not self._stopped:
+        while not self._stopped:
+            if not self._wanted.wait(LOOK_S):
+                self._follow()
+                continue
             self._wanted.clear()
+            if self._stopped:
+                return
             try:
                 self._trim_ended()
                 if self._spare is None:
-                    self._spare = make_segment(self.folder / AHEAD, self.segment_bytes, host=self.host, slot=self.slot)
+                    self._spare = self._made()
             except OSError as error:
                 self.failures += 1
                 log.warning("journal %s: %s; trying again", self.folder.name, error)
                 time.sleep(0.5)
                 self._wanted.set()
+
+    def _made(self) -> mmap.mmap:
+        """A spare, of which only the beginning is in memory. Raises: OSError."""
+        spare = make_segment(self.folder / AHEAD, self.segment_bytes, host=self.host, slot=self.slot)
+        window, writing = Window(spare), self._writing
+        self._windows = {key: kept for key, kept in self._windows.items() if key == id(writing)}
+        if window.open():
+            self._windows[id(spare)] = window
+        return spare
+
+    def _follow(self) -> None:
+        """Moves the window of the segment that is written to where its writer stands."""
+        writing = self._writing
+        window = self._windows.get(id(writing))
+        if writing is None or window is None:
+            return
+        try:
+            window.move(committed_bytes(writing))
+        except ValueError:  # the writer has closed it, and takes the next
+            self._windows.pop(id(writing), None)
