@@ -28,11 +28,15 @@ CANARY_BP = 1_000
 class House:
     """A running pair. `restart` keeps the folder, so that the cache is warm."""
 
-    def __init__(self, folder: Path, cache: Path, kinds: Sequence[str], flags: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, cache: Path, kinds: Sequence[str], flags: Sequence[str] = (), *, bare: bool = True
+    ) -> None:
+        """With `bare` there is `trees-bare`; without it and kinds, no model at all."""
         self.folder = folder
+        self.versions = 0  # that a worker has loaded at the start
         self._cache, self._kinds, self._flags = cache, kinds, (*FLAGS, *flags)
         self._pair = self._start(workers=1)
-        self._push()
+        self._push(bare)
         self.settle()
 
     def __enter__(self) -> Self:
@@ -77,16 +81,18 @@ class House:
         for index, pid in enumerate(workers):
             cores.pin(pid, {places[index % len(places)]})
 
-    def _push(self) -> None:
+    def _push(self, bare: bool) -> None:
         with RegistryClient(self._pair.registry) as registry:
             for kind in self._kinds:
                 for seed in (1, 2, 1):  # stable, shadow, canary
                     self._register(registry, kind, models.Recipe(kind=kind, seed=seed), watched=True)
-            for seed in (1, 2):
+            for seed in (1, 2) if bare else ():
                 self._register(registry, BARE, models.Recipe(kind="trees", seed=seed), watched=False)
         for kind in self._kinds:
             self.route(kind, 1, shadow=2)
-        self.route(BARE, 1)
+        if bare:
+            self.route(BARE, 1)
+        self.versions = 2 * len(self._kinds) + bare
 
     def _register(self, registry: RegistryClient, name: str, recipe: models.Recipe, watched: bool) -> None:
         artifact, rows = models.artifact(recipe, self._cache), recipe.data()[0]
