@@ -23,6 +23,7 @@ FLAGS = ("--retention-bytes", str(512 << 20))
 APPLY_TIMEOUT_S = 30.0
 SCORE = Score(output="probabilities", column=1)
 CANARY_BP = 1_000
+CALM_S, CALM_SHARE, CALM_TIMEOUT_S = 0.5, 0.15, 15.0
 
 
 class House:
@@ -73,13 +74,27 @@ class House:
         """
         server, rest = cores.split()
         workers = self._workers()
-        for pid in self._pair.processes.values():
-            for other in {pid, *cores.descendants(pid)}.difference(workers):
-                cores.pin(other, rest)
-                cores.give_way(other)
+        for other in self._others():
+            cores.pin(other, rest)
+            cores.give_way(other)
         places = sorted(server | rest)
         for index, pid in enumerate(workers):
             cores.pin(pid, {places[index % len(places)]})
+
+    def calm(self) -> None:
+        """Waits until consumers and the control plane have started and read what there was, or some seconds."""
+        deadline = time.monotonic() + CALM_TIMEOUT_S
+        while time.monotonic() < deadline:
+            others = self._others()
+            before = cores.cpu_s(others)
+            time.sleep(CALM_S)
+            if cores.cpu_s(others) - before < CALM_SHARE * CALM_S:
+                return
+
+    def _others(self) -> set[int]:
+        """Every process of the pair but the workers."""
+        everybody = {other for pid in self._pair.processes.values() for other in (pid, *cores.descendants(pid))}
+        return everybody.difference(self._workers())
 
     def _push(self, bare: bool) -> None:
         with RegistryClient(self._pair.registry) as registry:

@@ -154,6 +154,7 @@ def workers(session: Session) -> None:
     for _ in range(session.scale.rounds):
         for count in (1, 2):
             session.house.restart(count)
+            session.house.calm()
             session.measure("workers", f"{count} at work", session.house.target, **everywhere)
     session.house.restart(1)
 

@@ -40,7 +40,11 @@ class Caller:
         self._thread.join(timeout=30)
 
     def _run(self) -> None:
-        options = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
+        options = [
+            ("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200),
+            ("grpc.use_local_subchannel_pool", 1),  # a connection of its own
+            ("grpc.enable_retries", 0),  # not even those that the client makes without a word
+        ]  # fmt: skip
         with self._channel(options) as channel:
             stub: Any = oip.GRPCInferenceServiceStub(channel)
             number = 0
