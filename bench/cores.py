@@ -1,6 +1,7 @@
 """Cores and processor time of processes, from /proc: who runs where, and what a call costs."""
 
 import os
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,6 +32,13 @@ def give_way(pid: int) -> None:
             os.setpriority(os.PRIO_PROCESS, task, NICENESS)
         except ProcessLookupError:
             continue
+
+
+def step_aside() -> None:
+    """The calling thread, and those it starts, off the server's core and behind the generator."""
+    thread = threading.get_native_id()
+    os.sched_setaffinity(thread, split()[1])
+    os.setpriority(os.PRIO_PROCESS, thread, NICENESS)
 
 
 def _tasks(pid: int) -> list[int]:

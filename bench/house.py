@@ -44,12 +44,16 @@ class House:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._registry.close()
         self._pair.stop()
 
     def _start(self, workers: int) -> Embedded:
-        return Embedded(self.folder, workers=workers, gateway_flags=self._flags)
+        pair = Embedded(self.folder, workers=workers, gateway_flags=self._flags)
+        self._registry = RegistryClient(pair.registry)  # one for all routes: a channel costs more than a call
+        return pair
 
     def restart(self, workers: int) -> None:
+        self._registry.close()
         self._pair.stop()
         self._pair = self._start(workers)
         self.settle()
@@ -124,8 +128,7 @@ class House:
         canary: int = 0, shadow: int = 0, warm: tuple[int, ...] = (), wait: bool = True,
     ) -> int:  # fmt: skip
         """Sets a route and waits until it is in force; its revision."""
-        with RegistryClient(self._pair.registry) as registry:
-            revision = registry.set_route(route_of(model, stable, canary, shadow, warm)).revision
+        revision = self._registry.set_route(route_of(model, stable, canary, shadow, warm)).revision
         if wait:
             self.wait_for(revision)
         return revision

@@ -6,6 +6,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 
+from bench import cores
 from bench.house import BARE, House
 
 APPLY_TIMEOUT_S = 30.0
@@ -26,6 +27,7 @@ class Reloading:
         self._thread = threading.Thread(target=self._run, name="reloading")
 
     def _run(self) -> None:
+        cores.step_aside()
         try:
             while self.loads < self._wanted and not self._stop.wait(self._pause_s):
                 revision = self._house.route(BARE, 2 if self.loads % 2 == 0 else 1, wait=False)

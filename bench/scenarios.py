@@ -115,6 +115,7 @@ class Switching:
         self._thread = threading.Thread(target=self._run, name="switching")
 
     def _run(self) -> None:
+        cores.step_aside()
         while not self._stop.wait(SWITCH_S):
             stable, other = (2, 1) if self.routes_set % 2 == 0 else (1, 2)
             self._house.route(BARE, stable, warm=(other,) if self._warm else (), wait=False)

@@ -9,7 +9,7 @@ from gateway.pages import Page
 
 # New objects before the youngest are looked at, and how many such looks before the next generation is. Requests make no
 # cycles that last: the default of 700 looks a hundred times a second at calls that are merely in flight.
-THRESHOLDS = (10_000, 10, 10)
+THRESHOLDS = (5_000, 10, 10)
 
 
 class Pauses:
