@@ -1,5 +1,6 @@
 """What of a mapped segment is in memory: told by the kernel, page by page."""
 
+import contextlib
 import mmap
 import os
 import re
@@ -7,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.journal.window import PAGE, Window
+from gateway.journal.format import ANSWERED, INPUT
+from gateway.journal.window import AHEAD_BYTES, BEHIND_BYTES, PAGE, STEP_BYTES, Window
+from gateway.journal.writer import Record, TensorRecord, Writer
+from tests.waiting import until
 
 SIZE = 4 << 20
 AHEAD, BEHIND = 1 << 20, 256 << 10
@@ -21,10 +25,10 @@ def memory(tmp_path: Path) -> mmap.mmap:
 
 
 def resident(folder: Path) -> int:
-    """Bytes of the segment that count to this process."""
+    """Bytes of the folder's files that count to this process."""
     maps = Path("/proc/self/smaps").read_text()
-    (kilobytes,) = re.findall(rf"{re.escape(str(folder))}/segment\n(?:.*\n)*?Rss: +(\d+) kB", maps)
-    return int(kilobytes) << 10
+    found = re.findall(rf"{re.escape(str(folder))}/\S+\n(?:.*\n)*?Rss: +(\d+) kB", maps)
+    return sum(map(int, found)) << 10
 
 
 def test_of_a_fresh_segment_the_beginning_alone_is_in_memory(memory: mmap.mmap, tmp_path: Path) -> None:
@@ -60,3 +64,17 @@ def test_a_mapping_that_was_closed_is_said_so(memory: mmap.mmap) -> None:
     memory.close()
     with pytest.raises(ValueError, match="closed"):
         window.move(SIZE // 2)
+
+
+def test_a_writer_has_its_window_and_that_of_its_spare_in_memory(tmp_path: Path) -> None:
+    segment_bytes = 48 << 20
+    with contextlib.closing(
+        Writer(tmp_path, host=0, slot=0, segment_bytes=segment_bytes, segment_max_age_s=1_000)
+    ) as writer:
+        windows = 2 * (AHEAD_BYTES + STEP_BYTES) + BEHIND_BYTES
+        until(lambda: resident(tmp_path) <= windows)
+        for _ in range(30 << 4):
+            tensor = TensorRecord(INPUT, 0, "UINT8", (1, 1 << 16), bytes(1 << 16))
+            assert writer.append(Record(writer.next_id(0), ANSWERED, 0, tensors=(tensor,)))
+        until(lambda: resident(tmp_path) <= windows)
+        assert writer.lost == 0
