@@ -238,3 +238,6 @@ class Ahead:
             window.move(committed_bytes(writing))
         except ValueError:  # the writer has closed it, and takes the next
             self._windows.pop(id(writing), None)
+        except OSError as error:
+            log.warning("journal %s: %s; its segment stays in memory whole", self.folder.name, error)
+            self._windows.pop(id(writing), None)

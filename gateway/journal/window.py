@@ -19,7 +19,7 @@ class Window:
     """Of one segment. Written by: the thread `journal-files`, also while the writer writes, and closes the mapping."""
 
     def __init__(self, memory: mmap.mmap, ahead_bytes: int = AHEAD_BYTES, behind_bytes: int = BEHIND_BYTES) -> None:
-        self.ready = self.left = 0  # up to where pages are ready, and up to where they are let go
+        self.ready, self.left = 0, PAGE  # up to where pages are ready, and let go: not the header, which is written on
         self._memory, self._ahead, self._behind = memory, ahead_bytes, behind_bytes
         self._size = len(memory)
 
@@ -34,7 +34,7 @@ class Window:
         return True
 
     def move(self, committed: int) -> None:
-        """To where the writer stands. Raises: ValueError when the mapping is closed."""
+        """To where the writer stands. Raises: ValueError when the mapping is closed, OSError."""
         self._make_ready(min(committed + self._ahead, self._size))
         until = max(committed - self._behind, 0) // PAGE * PAGE
         if until > self.left:
