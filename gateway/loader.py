@@ -61,9 +61,10 @@ class Loader:
         self._failures.forget(version)
         return servable
 
-    def unload(self, servable: Servable) -> None:
-        """Frees its session, on the thread: of a large model that takes a while."""
-        self._thread.submit(servable.unload)
+    def unload(self, servables: list[Servable]) -> None:
+        """Empties the list on the thread, for to free a large session takes a while; what somebody still runs stays."""
+        if servables:
+            self._thread.submit(servables.clear)
 
     def stop(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)

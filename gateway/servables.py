@@ -108,10 +108,6 @@ class Servable:
         outputs: list[np.ndarray[Any, Any]] = self._session.run(self.output_names, feeds)
         return outputs
 
-    def unload(self) -> None:
-        """Frees the session; whoever runs it afterwards gets an error. From any thread, when nobody has borrowed it."""
-        del self._session
-
     def scores(self, outputs: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any] | None:
         """The score of each row (n,) float32; None where the version has no floating-point output."""
         if self.score_index is None:

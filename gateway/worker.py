@@ -191,9 +191,10 @@ class Worker:
             await self.health.set_serving(True)
 
     def _retire(self) -> None:
-        for servable in self.servables.retire():
-            log.info("unloaded %s version %d", servable.version.model, servable.version.version)
-            self.loader.unload(servable)
+        gone = self.servables.retire()
+        for name, number in [(servable.version.model, servable.version.version) for servable in gone]:
+            log.info("unloaded %s version %d", name, number)
+        self.loader.unload(gone)
 
 
 def run(config: Config, *, slot: int, host: int, port: int, descriptor: int, admin_port: int) -> None:

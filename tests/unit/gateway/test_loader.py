@@ -1,8 +1,10 @@
 """Loading beside the event loop: on a thread of its own, and what failed is not tried at every turn."""
 
+import asyncio
 import gc
 import os
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from gateway.pauses import Pauses
 from gateway.servables import Servables
 from gnomon.domain import Arm, DesiredState, ModelState, Role, Route, Score, Version
 from tests import models
+from tests.waiting import until
 
 DIGEST = "a" * 64
 
@@ -100,7 +103,18 @@ async def test_what_is_lent_out_is_given_up_when_it_comes_back(tmp_path: Path) -
     assert held.retire() == []
     held.give_back(servable)
     assert held.retire() == [servable]
-    loader.unload(servable)
+    loader.stop()
+
+
+async def test_what_is_unloaded_is_freed_on_the_thread(tmp_path: Path) -> None:
+    (tmp_path / DIGEST).write_bytes(models.scaled(2.0))
+    loader = Loader(tmp_path, Clock())
+    gone, freed_by = [await loader.load(version())], list[str]()
+    await asyncio.sleep(0.01)  # for the loop to let go of what it has handed over
+    weakref.finalize(gone[0], lambda: freed_by.append(threading.current_thread().name))
+    loader.unload(gone)
+    until(lambda: freed_by)
+    assert freed_by[0].startswith("model-load")
     loader.stop()
 
 
