@@ -77,7 +77,8 @@ class Batcher:
         self._queues: dict[Servable, list[Job]] = {}
         self._held: dict[Servable, Held[Job]] = {}
         self._alarm: Alarm | None = None  # there once a call waits
-        self._runners = ThreadPoolExecutor(threads, thread_name_prefix="model-run")
+        self.threads = threads
+        self.runners = ThreadPoolExecutor(threads, thread_name_prefix="model-run")
 
     def put(self, servable: Servable, job: Job) -> None:
         """The job runs in this turn of the loop, after everything that was read in it."""
@@ -93,7 +94,7 @@ class Batcher:
         if self._alarm is not None:
             self._alarm.close()
             self._alarm = None
-        self._runners.shutdown(wait=True, cancel_futures=True)
+        self.runners.shutdown(wait=True, cancel_futures=True)
 
     def _run_all(self) -> None:
         queues, self._queues = self._queues, {}
@@ -146,7 +147,7 @@ class Batcher:
             self._finish(servable, waiting, *compute(servable, waiting))
         else:
             loop = asyncio.get_running_loop()
-            future = loop.run_in_executor(self._runners, compute, servable, waiting)
+            future = loop.run_in_executor(self.runners, compute, servable, waiting)
             future.add_done_callback(lambda ended: self._finish_later(servable, waiting, ended))
 
     def _finish_later(self, servable: Servable, jobs: list[Job], ended: "asyncio.Future[Any]") -> None:

@@ -3,7 +3,8 @@
 Written by: the worker's event loop. Read by: anybody, from the page.
 """
 
-from gateway.journal.format import FAILED, STATUS_NAMES
+from gateway.journal.format import ANSWERED, CANCELLED, FAILED, STATUS_NAMES
+from gateway.native.blocks import WORLD
 from gateway.pages import Page
 
 
@@ -27,6 +28,16 @@ class WorkerBooks:
     @property
     def in_flight(self) -> int:
         return int(self._values[self._in_flight])
+
+    def places(self) -> dict[int, int]:
+        """Where compiled code counts, by field of WORLD in gateway.native.blocks."""
+        base = self._values.ctypes.data
+        counters = {
+            WORLD.RECEIVED: self._received, WORLD.IN_FLIGHT: self._in_flight, WORLD.JOURNALED: self._journaled,
+            WORLD.ENDED_ANSWERED: self._ended[ANSWERED], WORLD.ENDED_CANCELLED: self._ended[CANCELLED],
+            WORLD.LOST: self._lost, WORLD.LOST_OTHER: self._lost_refusals, WORLD.OFFERED: self._offered,
+        }  # fmt: skip
+        return {field: base + 8 * counter for field, counter in counters.items()}
 
     def begin(self) -> None:
         self._values[self._received] += 1

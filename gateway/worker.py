@@ -25,6 +25,7 @@ from gateway.books import WorkerBooks
 from gateway.config import Config
 from gateway.control import Line, Reader
 from gateway.journal.writer import Writer
+from gateway.lanes.lanes import Lanes
 from gateway.loader import Loader, LoadFailed
 from gateway.pages import Page
 from gateway.pauses import Pauses
@@ -101,9 +102,21 @@ class Worker:
         """The transport that was asked for. On ours, calls for predictions come by the short way."""
         server = listening.server(self.config)
         if isinstance(server, Server):
-            server.add_direct(f"/{SERVICE}/ModelInfer", self.service.infer)
-            self.service.batcher.flushed = server.flush
+            self._shorten(server)
         return server
+
+    def _shorten(self, server: Server) -> None:
+        """Predictions go straight to the service, and those like one before them by the lane."""
+        path, service = f"/{SERVICE}/ModelInfer", self.service
+        server.add_direct(path, service.infer)
+        service.batcher.flushed = server.flush
+        service.lanes = Lanes(
+            server.world, path=path.encode(), limits=server.limits, journal=self.journal, books=service.books,
+            batcher=service.batcher, counters=service.counters, unkeyed=service.unkeyed,
+            max_in_flight=self.config.max_in_flight,
+        )  # fmt: skip
+        service.lanes.flush = lambda: server.sockets.flush()
+        server.work, server.work_now = service.lanes.work, service.lanes.turn
 
     async def run(self) -> None:
         """Serves until told to stop."""
@@ -183,6 +196,8 @@ class Worker:
         first = self.service.serving.revision < 0
         self.service.serving = Serving.of(state)
         self.service.batcher.waits = waits_of(state)
+        if self.service.lanes is not None:
+            self.service.lanes.forget()
         self.servables.keep((model.route.model, number) for model in state.models for number in model.route.loaded)
         self._retire()
         if first:

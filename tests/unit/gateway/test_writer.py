@@ -80,7 +80,7 @@ def test_sequences_go_on_over_rotation_and_restart(tmp_path):
         writer = writer_of(config)
         number = writer.schema(schema())
         for _ in range(1_000):
-            while not writer._rotate(wait_s=5) if writer._offset + 4_000 > SEGMENT_BYTES else False:
+            while not writer._rotate(wait_s=5) if writer.open.offset + 4_000 > SEGMENT_BYTES else False:
                 pass
             assert writer.append(record(writer, number, x=x, score=x))
             total += 1
@@ -138,7 +138,7 @@ def test_an_end_that_cannot_be_read_is_left_far_behind(tmp_path):
     writer = writer_of(config)
     for _ in range(3):
         assert writer.append(record(writer, 0, x=np.ones((2, 3))))
-    offset = writer._offset
+    offset = writer.open.offset
     writer.close()
     path = segments(writer.folder)[0]
     with path.open("r+b") as file:
