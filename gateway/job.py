@@ -121,6 +121,9 @@ class Job:
             return True
         return False
 
+    def remaining_s(self) -> float | None:
+        return self.call.time_remaining()
+
     def done(self, outputs: list[NDArray[Any]], started_ns: int, ended_ns: int) -> None:
         self.started_ns, self.ended_ns = started_ns, ended_ns
         if self.call.cancelled:

@@ -32,6 +32,18 @@ def scaled(factor: float, columns: int = 3) -> bytes:
     )
 
 
+def heavy(megabytes: int) -> bytes:
+    """score (N, 3) FP32 = x, with a table of so many megabytes beside it that it needs to load."""
+    table = helper.make_tensor("table", TensorProto.FLOAT, [megabytes << 18], bytes(megabytes << 20), raw=True)
+    first = helper.make_tensor("first", TensorProto.INT64, [1], [0])
+    return _model(
+        [helper.make_node("Gather", ["table", "first"], ["zero"]), helper.make_node("Add", ["x", "zero"], ["score"])],
+        [_info("x", TensorProto.FLOAT, [ANY, 3])],
+        [_info("score", TensorProto.FLOAT, [ANY, 3])],
+        [table, first],
+    )
+
+
 def several() -> bytes:
     """y (N, 3) FP32 = sigmoid(x); total (N, 1) INT64 = a + b; echo (N, 1) BYTES = s."""
     return _model(

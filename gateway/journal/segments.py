@@ -27,6 +27,7 @@ from gateway.journal.format import (
     WORD,
     JournalCorrupt,
 )
+from gateway.journal.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ AHEAD = "ahead.tmp"
 SEQUENCE = "sequence"
 RETRY_S = 0.5  # after a disk that had no room
 UNUSED = ((IDENTITY_CRC_AT + 4, COMMITTED_AT), (NEXT_AT + 8, SEALED_AT), (SEAL_CRC_AT + 4, HEADER_BYTES))
+LOOK_S = 0.05  # how often the window follows the writer
 
 
 def segment_path(folder: Path, base_sequence: int) -> Path:
@@ -178,6 +180,8 @@ class Ahead:
         self.slot = slot
         self.failing = False  # written by whom the disk refused or gave something
         self._spare: mmap.mmap | None = None
+        self._writing: mmap.mmap | None = None  # the segment that was taken last
+        self._windows: dict[int, Window] = {}  # by the identity of the mapping: of the spare, and of what is written
         self._ended: queue.SimpleQueue[tuple[Path, int, int]] = queue.SimpleQueue()
         self._wanted = threading.Event()
         self._stopped = False
@@ -201,7 +205,7 @@ class Ahead:
             self._tell(error)
             return None
         self._tell(None)
-        self._spare = None
+        self._writing, self._spare = spare, None
         self._wanted.set()
         return spare
 
@@ -227,12 +231,17 @@ class Ahead:
             note_sequence(self.folder, following)
 
     def _run(self) -> None:
-        while self._wanted.wait() and not self._stopped:
+        while not self._stopped:
+            if not self._wanted.wait(LOOK_S):
+                self._follow()
+                continue
             self._wanted.clear()
+            if self._stopped:
+                return
             try:
                 self._trim_ended()
                 if self._spare is None:
-                    self._spare = make_segment(self.folder / AHEAD, self.segment_bytes, host=self.host, slot=self.slot)
+                    self._spare = self._made()
                 self._tell(None)
             except OSError as error:
                 self._tell(error)
@@ -247,3 +256,26 @@ class Ahead:
         elif error is None and self.failing:
             log.warning("journal %s: there is room again", self.folder.name)
         self.failing = error is not None
+
+    def _made(self) -> mmap.mmap:
+        """A spare, of which only the beginning is in memory. Raises: OSError."""
+        spare = make_segment(self.folder / AHEAD, self.segment_bytes, host=self.host, slot=self.slot)
+        window, writing = Window(spare), self._writing
+        self._windows = {key: kept for key, kept in self._windows.items() if key == id(writing)}
+        if window.open():
+            self._windows[id(spare)] = window
+        return spare
+
+    def _follow(self) -> None:
+        """Moves the window of the segment that is written to where its writer stands."""
+        writing = self._writing
+        window = self._windows.get(id(writing))
+        if writing is None or window is None:
+            return
+        try:
+            window.move(committed_bytes(writing))
+        except ValueError:  # the writer has closed it, and takes the next
+            self._windows.pop(id(writing), None)
+        except OSError as error:
+            log.warning("journal %s: %s; its segment stays in memory whole", self.folder.name, error)
+            self._windows.pop(id(writing), None)

@@ -57,6 +57,7 @@ def can_take(taken: Taken) -> bool:
     specs = (*servable.inputs, *servable.outputs)
     return (
         request.raws is not None
+        and not taken.route.batch_wait_us  # calls that may wait do so in the batcher
         and bool(request.layout.span)
         and servable.takes_any_rows
         and all(spec.datatype in NUMPY_OF for spec in specs)

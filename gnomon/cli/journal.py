@@ -7,16 +7,33 @@ from typing import Annotated
 
 import typer
 
-from gnomon.cli.options import GATEWAY, AsJson, Gateway, console, print_json, table
+from gnomon.cli.options import (
+    GATEWAY,
+    AsJson,
+    Gateway,
+    TlsCa,
+    TlsCertificate,
+    TlsKey,
+    client_tls,
+    console,
+    print_json,
+    table,
+)
 from gnomon.client import GatewayClient
 
 app = typer.Typer(no_args_is_help=True, help="The prediction journal and its consumers.")
 
 
 @app.command()
-def status(gateway: Gateway = GATEWAY, as_json: AsJson = False) -> None:
+def status(
+    gateway: Gateway = GATEWAY,
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    as_json: AsJson = False,
+) -> None:
     """Calls received and how they ended, rows journaled and lost, what each consumer has read."""
-    with GatewayClient(gateway) as client:
+    with GatewayClient(gateway, tls=client_tls(tls_ca, tls_certificate, tls_key)) as client:
         found = client.status()
     if as_json:
         print_json(found)

@@ -7,7 +7,18 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from gnomon.cli.options import GATEWAY, AsJson, Gateway, console, print_json, table
+from gnomon.cli.options import (
+    GATEWAY,
+    AsJson,
+    Gateway,
+    TlsCa,
+    TlsCertificate,
+    TlsKey,
+    client_tls,
+    console,
+    print_json,
+    table,
+)
 from gnomon.client import GatewayClient
 from gnomon.domain import Role
 
@@ -91,12 +102,15 @@ def trace(
     ] = "",
     rescore: Annotated[bool, typer.Option("--rescore", help="Run the row again and compare the bytes.")] = False,
     gateway: Gateway = GATEWAY,
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
     as_json: AsJson = False,
 ) -> None:
     """What became of one prediction: the row, the score, the version and why it, its lineage and approver."""
     if bool(prediction_id) == bool(request_id):
         raise typer.BadParameter("a prediction id, or --request-id; one of both")
-    with GatewayClient(gateway, timeout_s=60.0) as client:
+    with GatewayClient(gateway, timeout_s=60.0, tls=client_tls(tls_ca, tls_certificate, tls_key)) as client:
         found = client.trace(prediction_id, rescore=rescore, request_id=request_id)
     print_json(found) if as_json else _print(found)
     if found.HasField("rescore") and not found.rescore.equal:
