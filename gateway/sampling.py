@@ -45,3 +45,8 @@ def shadow_share_bp(route: Route, version: int) -> int:
     """The share of the calls a version answers that the route's shadow arm sees; a version is no pair with itself."""
     arm = route.shadow
     return 0 if arm is None or version == arm.version else arm.weight_bp
+
+
+def is_offered(route: Route, version: int, journal: str, sequence: int) -> bool:
+    """Whether a call that `version` answered under `route` is for the shadow arm."""
+    return is_sampled(journal, sequence, shadow_share_bp(route, version))

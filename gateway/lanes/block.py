@@ -22,7 +22,7 @@ class Block:
 
     def fill(self, field: int, values: Sequence[int]) -> None:
         """The words from `field` on."""
-        self.words[field // 8 : field // 8 + len(values)] = values
+        self.words[field // 8 : field // 8 + len(values)] = list(values)
 
     def point(self, data: bytes) -> int:
         """The address of a copy of `data`, kept with the block."""

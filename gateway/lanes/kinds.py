@@ -103,7 +103,7 @@ def output_bytes(records: list[TensorRecord], rows: int) -> list[int] | None:
     """Bytes of a row of each output; None where an output does not have a row for each row that came in."""
     if any(not record.shape or record.shape[0] != rows for record in records):
         return None
-    return [len(record.data) // rows for record in records]  # type: ignore[arg-type]
+    return [len(record.data) // rows for record in records]
 
 
 def target_block(
@@ -137,7 +137,7 @@ def _reply(block: Block, taken: Taken, records: list[TensorRecord], arm: str) ->
 
 def _record(block: Block, tensors: list[TensorRecord]) -> None:
     """What stands before each tensor of the journal's record, and where its rows come from."""
-    sizes = [len(tensor.data) for tensor in tensors]  # type: ignore[arg-type]
+    sizes = [len(tensor.data) for tensor in tensors]
     heads = [around(*tensor[:4], size)[0] for tensor, size in zip(tensors, sizes, strict=True)]
     block[TARGET.TENSORS] = len(tensors)
     block.fill(TARGET.BEFORE, [block.point(head) for head in heads])

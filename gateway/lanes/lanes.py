@@ -1,7 +1,7 @@
-"""The lane's Python: teaches compiled code from answered calls, runs the models for those that wait, and helps it out.
+"""The lane's Python: teaches compiled code from answered calls, runs the models for those that wait, helps it out.
 
-Once a turn of the event loop: every lane with calls is emptied in runs, compiled code writes records and replies, and the
-connections it answered on are flushed.
+Once a turn of the event loop: every lane with calls is emptied in runs, compiled code writes records and replies, and
+the connections it answered on are flushed.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ import ctypes
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
@@ -18,13 +17,21 @@ from gateway.job import Taken
 from gateway.journal.format import SEQUENCE_BITS
 from gateway.journal.writer import TensorRecord, Writer
 from gateway.lanes.block import Block
+from gateway.lanes.crc_tables import tables
 from gateway.lanes.kinds import (
-    MOST_KINDS, Kinds, Known, Target, can_take, kind_block, output_bytes, shapes_of, target_block,
+    MOST_KINDS,
+    Kinds,
+    Known,
+    Target,
+    can_take,
+    kind_block,
+    output_bytes,
+    shapes_of,
+    target_block,
 )  # fmt: skip
 from gateway.lanes.lane import Lane
 from gateway.lanes.run import Run, word_at
 from gateway.native.blocks import DONE, NEEDS_ROOM, REASON_BITS, RUN, STREAM, TARGET, WORLD
-from gateway.lanes.crc_tables import tables
 from gateway.router import Table
 from gateway.sampling import journal_mix
 from gateway.transport.engine import World, shared
@@ -186,11 +193,11 @@ class Lanes:
                 self._flying += 1
                 part.lane.servable.borrowed += 1
                 loop = asyncio.get_running_loop()
-                loop.run_in_executor(self._batcher.runners, part.compute).add_done_callback(
-                    lambda ended, part=part: self._landed(part)
-                )
+                future = loop.run_in_executor(self._batcher.runners, part.compute)
+                future.add_done_callback(self._landed)
 
-    def _landed(self, run: Run) -> None:
+    def _landed(self, ended: "asyncio.Future[Run]") -> None:
+        run = ended.result()
         self._flying -= 1
         run.lane.servable.borrowed -= 1
         self._finish(run)

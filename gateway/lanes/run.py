@@ -27,8 +27,8 @@ class Run:
         self, lane: "Lane", calls: NDArray[np.int64], starts: NDArray[np.int64], feeds: list[NDArray[Any]], rows: int,
         places: list[int] | None = None,
     ) -> None:  # fmt: skip
-        """`calls` (n,) addresses of streams, `starts` (n,) their first rows as the lane counts them, `feeds` a (rows, …)
-        each input; `places` the addresses of `calls` and of each of `feeds`, where they are known."""
+        """`calls` (n,) addresses of streams, `starts` (n,) their first rows as the lane counts them, `feeds` (rows, …)
+        of each input; `places` the addresses of `calls` and of each of `feeds`, where they are known."""
         self.lane, self.calls, self.starts, self.feeds, self.rows = lane, calls, starts, feeds, rows
         self.places = [address_of(array) for array in (calls, *feeds)] if places is None else places
         self.row = int(starts[0])

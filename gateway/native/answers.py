@@ -7,14 +7,42 @@ them side by side.
 from typing import Any
 
 from gateway.native.blocks import (
-    ANSWERED, CANCELLED, CHUNK, COUNTS, DONE, FRAME, FRAME_BYTES, IS_PYTHONS, JOURNAL, LANE, MOST_INPUTS,
-    NEEDS_ROOM, REASON_BITS, RUN, STREAM, TARGET, WORLD,
+    ANSWERED,
+    CANCELLED,
+    CHUNK,
+    COUNTS,
+    DONE,
+    FRAME,
+    FRAME_BYTES,
+    IS_PYTHONS,
+    JOURNAL,
+    LANE,
+    MOST_INPUTS,
+    NEEDS_ROOM,
+    REASON_BITS,
+    RUN,
+    STREAM,
+    TARGET,
+    WORLD,
 )  # fmt: skip
 from gateway.native.crc32 import crc32
 from gateway.native.http2 import end_stream, enqueue, forget_stream, respond, touch
 from gateway.native.memory import (
-    I64, add8, allocate, clock_ns, compiled, copy, load8, publish8, remainder, shifted, store1, store2, store4,
-    store8, word_of,
+    I64,
+    add8,
+    allocate,
+    clock_ns,
+    compiled,
+    copy,
+    load8,
+    publish8,
+    remainder,
+    shifted,
+    store1,
+    store2,
+    store4,
+    store8,
+    word_of,
 )  # fmt: skip
 
 MONOTONIC = 1

@@ -17,7 +17,7 @@ def _block(name: str, fields: str) -> Any:
         names.append(field)
         offsets.append(at)
         at += 8 * int(count or 1)
-    return namedtuple(name, [*names, "SIZE"])(*offsets, at)  # type: ignore[misc]
+    return namedtuple(name, [*names, "SIZE"])(*offsets, at)  # type: ignore[call-arg, arg-type]
 
 
 # One a server. Written by: the event loop; compiled code runs in it.
@@ -80,8 +80,8 @@ BODY_BYTES = 256 << 10  # a larger message does not take the lane
 HAS_EVENTS, HAS_WORK, WANTS_WRITE, IS_OVER = 1, 2, 4, 8
 TODO_BITS = 4
 
-# What `poll` and `flush` come back for. FOUND is the connection, FOUND_TODO what there is to do. FOUND_SIZE is an error of
-# libnghttp2 or of the system; of a full socket where the bytes of OUT begin that it did not take, and in FOUND_END their end.
+# What `poll` and `flush` come back for. FOUND is the connection, FOUND_TODO what there is to do. FOUND_SIZE is an error
+# of libnghttp2 or of the system; of a full socket, where the bytes of OUT begin that it did not take: to FOUND_END.
 NOTHING, TODO, ENGINE_FAILED, SOCKET_ENDED, SOCKET_FAILED, SOCKET_FULL = range(6)
 MOST_SOCKETS = 256  # looked at between two runs of the models
 SOCKET_EVENT_BYTES = 12  # struct epoll_event, which is packed
@@ -133,6 +133,7 @@ COUNTS = _block("Counts", "ANSWERED TOTAL_NS DECODE_NS QUEUE_NS RUN_NS ROWS LAST
 JOURNAL = _block("Journal", "MEMORY OFFSET END SEQUENCE GENERATION ANSWERED")
 
 # Where the fields of a prediction's frame are.
-_FIELDS = PREDICTION_DTYPE.fields or {}
-FRAME = namedtuple("Frame", [name.upper() for name in _FIELDS])(*(place[1] for place in _FIELDS.values()))  # type: ignore[misc]
+_FIELDS: dict[str, Any] = dict(PREDICTION_DTYPE.fields or {})
+_frame = namedtuple("_frame", [name.upper() for name in _FIELDS])  # type: ignore[misc]
+FRAME: Any = _frame(*(place[1] for place in _FIELDS.values()))
 FRAME_BYTES = PREDICTION_DTYPE.itemsize

@@ -5,13 +5,14 @@ Large code model and no position independence: all that is left to relocate are 
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import llvmlite.binding as llvm
 from numba import cfunc
 
 from gateway.native import answers, blake2b, calls, http2, sockets
-from gateway.native.memory import I64
 from gateway.native.binding import library_path
+from gateway.native.memory import I64
 
 FUNCTIONS = {
     **http2.CALLBACKS,
@@ -31,7 +32,7 @@ def build(folder: Path) -> None:
         reloc="static", codemodel="large",
     )  # fmt: skip
     for name, (function, signature) in FUNCTIONS.items():
-        made = cfunc(signature, error_model="numpy")(function)
+        made: Any = cfunc(signature, error_model="numpy")(function)
         (folder / f"{name}.o").write_bytes(machine.emit_object(made._library._final_module))
 
 

@@ -1,7 +1,7 @@
 """A prediction's call as its bytes come: whether the lane can take it, of which kind it is, which arm it falls to.
 
-Reads what gateway.fastcodec.request reads, and less: whatever is not as most clients send it, or was not seen before, is
-left to Python, which answers it, or refuses it, and may learn the kind (gateway.lanes).
+Reads what gateway.fastcodec.request reads, and less: whatever is not as most clients send it, or was not seen before,
+is left to Python, which answers it, or refuses it, and may learn the kind (gateway.lanes).
 """
 
 from gateway.native.blake2b import key_hash
@@ -238,10 +238,10 @@ def after_short(at: int, end: int, tag: int) -> int:
 
 @compiled
 def is_ascii(at: int, size: int) -> bool:
+    high = 0
     for index in range(size):
-        if load1(at + index) >= SHORT:
-            return False
-    return True
+        high |= load1(at + index)
+    return high < SHORT
 
 
 ROUTING_KEY = b"\x0a\x0brouting_key\x12"

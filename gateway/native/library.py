@@ -1,7 +1,7 @@
 """The compiled lane of this machine: from the user's cache, compiled first where it is not there yet.
 
-Compiling takes some seconds, once a version of Gnomon, of numba and of the processor; it runs in a process of its own, so
-that no serving process imports numba.
+Compiling takes some seconds, once a version of Gnomon, of numba and of the processor; it runs in a process of its own,
+so that no serving process imports numba.
 """
 
 import ctypes
@@ -37,7 +37,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 
 
 def cache_folder() -> Path:
-    """GNOMON_CACHE_DIR, else the user's cache; else, where that cannot be written, a folder that goes with the machine."""
+    """GNOMON_CACHE_DIR, else the user's cache; where that cannot be written, a folder for temporary files."""
     wanted = os.environ.get("GNOMON_CACHE_DIR")
     home = Path(wanted) if wanted else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gnomon"
     try:

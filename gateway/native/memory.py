@@ -3,22 +3,37 @@
 Everything is an int64, addresses too. Nothing is checked: who calls knows that the bytes are there.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-I64, I32, U32, U8 = types.int64, types.int32, types.uint32, types.uint8
+I64: Any = types.int64
+I32: Any = types.int32
+U32: Any = types.uint32
+U8: Any = types.uint8
 _WORD = ir.IntType(64)
 
-compiled = njit(error_model="numpy")  # no exception can come out of it
+Function = TypeVar("Function", bound=Callable[..., Any])
+_njit = njit(error_model="numpy")
+
+
+def compiled(function: Function) -> Function:
+    """Called from compiled code. No exception can come out of it."""
+    return cast(Function, _njit(function))
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """An instruction or two of the processor, by their typing and their code."""
+    return intrinsic(function)
 
 
 def _load(width: int) -> Any:
     narrow = ir.IntType(8 * width)
 
-    @intrinsic
+    @inlined
     def load(typing_context: Any, address: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             value = builder.load(builder.inttoptr(arguments[0], narrow.as_pointer()), align=1)
@@ -32,7 +47,7 @@ def _load(width: int) -> Any:
 def _store(width: int) -> Any:
     narrow = ir.IntType(8 * width)
 
-    @intrinsic
+    @inlined
     def store(typing_context: Any, address: Any, value: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             cut = arguments[1] if width == 8 else builder.trunc(arguments[1], narrow)
@@ -48,7 +63,7 @@ load8, load4, load2, load1 = _load(8), _load(4), _load(2), _load(1)
 store8, store4, store2, store1 = _store(8), _store(4), _store(2), _store(1)
 
 
-@intrinsic
+@inlined
 def shifted(typing_context: Any, value: Any, by: Any) -> Any:
     """`value >> by` without its sign."""
 
@@ -58,7 +73,7 @@ def shifted(typing_context: Any, value: Any, by: Any) -> Any:
     return I64(I64, I64), code
 
 
-@intrinsic
+@inlined
 def remainder(typing_context: Any, value: Any, by: Any) -> Any:
     """`value % by` of numbers without sign."""
 
@@ -68,7 +83,7 @@ def remainder(typing_context: Any, value: Any, by: Any) -> Any:
     return I64(I64, I64), code
 
 
-@intrinsic
+@inlined
 def publish8(typing_context: Any, address: Any, value: Any) -> Any:
     """`store8` that no earlier store passes: whoever sees the value sees what was written before it."""
 

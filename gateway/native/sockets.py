@@ -7,8 +7,21 @@ called again.
 from typing import Any
 
 from gateway.native.blocks import (
-    CONNECTION, ENGINE_FAILED, HAS_EVENTS, IS_OVER, MOST_SOCKETS, NOTHING, SLICE_BYTES, SOCKET_ENDED, SOCKET_EVENT_BYTES,
-    SOCKET_FAILED, SOCKET_FULL, TODO, TODO_BITS, WANTS_WRITE, WORLD,
+    CONNECTION,
+    ENGINE_FAILED,
+    HAS_EVENTS,
+    IS_OVER,
+    MOST_SOCKETS,
+    NOTHING,
+    SLICE_BYTES,
+    SOCKET_ENDED,
+    SOCKET_EVENT_BYTES,
+    SOCKET_FAILED,
+    SOCKET_FULL,
+    TODO,
+    TODO_BITS,
+    WANTS_WRITE,
+    WORLD,
 )  # fmt: skip
 from gateway.native.http2 import MONOTONIC, REALTIME, fill_out, read_bytes, recycle, todo, touch
 from gateway.native.memory import I32, I64, clock_ns, compiled, external, load4, load8, store4, store8
@@ -88,7 +101,7 @@ def read_socket(world: int, connection: int) -> int:
 
 
 def poll(world: int, begin: int) -> int:
-    """Reads every socket that has something, once; without `begin` goes on with that. NOTHING when all have been read."""
+    """Reads every socket that has something, once; without `begin` goes on with that. NOTHING when all are read."""
     if begin:
         sockets = load8(world + WORLD.READY_SOCKETS)
         count = _epoll_wait(I32(load8(world + WORLD.EPOLL)), sockets, I32(MOST_SOCKETS), I32(0))

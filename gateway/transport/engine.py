@@ -10,7 +10,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gateway.native.blocks import (
-    CALLBACK_FAILURE, CONNECTION, EVENT, EVENTS_BYTES, MOST_SOCKETS, SLICE_BYTES, SOCKET_EVENT_BYTES, TODO_BITS, WORLD,
+    CALLBACK_FAILURE,
+    CONNECTION,
+    EVENT,
+    EVENTS_BYTES,
+    MOST_SOCKETS,
+    SLICE_BYTES,
+    SOCKET_EVENT_BYTES,
+    TODO_BITS,
+    WORLD,
 )  # fmt: skip
 from gateway.native.library import CALLBACKS, library
 from gateway.transport.limits import Limits
@@ -98,7 +106,7 @@ class World:
         self.options = self._options(limits)
 
     def get(self, field: int) -> int:
-        return self.block[field // 8]
+        return self.block[field // 8]  # type: ignore[no-any-return]
 
     def set(self, field: int, value: int) -> None:
         """`field` of WORLD in gateway.native.blocks."""
@@ -205,7 +213,7 @@ class Engine:
 
     @property
     def watched(self) -> bool:
-        return self.block[CONNECTION.SOCKET // 8] >= 0
+        return self.block[CONNECTION.SOCKET // 8] >= 0  # type: ignore[no-any-return]
 
     @property
     def blocked(self) -> bool:
@@ -226,7 +234,7 @@ class Engine:
     @property
     def heard_s(self) -> float:
         """When compiled code last read something, in seconds of the monotonic clock."""
-        return self.block[CONNECTION.HEARD_NS // 8] / 1e9
+        return self.block[CONNECTION.HEARD_NS // 8] / 1e9  # type: ignore[no-any-return]
 
     def end(self) -> None:
         """What is received from here on is not looked at."""
@@ -246,7 +254,7 @@ class Engine:
     def queued(self, stream_id: int | None) -> int:
         """Bytes of one stream, or of all, that wait for the peer to take them."""
         if stream_id is None:
-            return self.block[CONNECTION.QUEUED // 8]
+            return self.block[CONNECTION.QUEUED // 8]  # type: ignore[no-any-return]
         return self._native.queued(self.address, stream_id)  # type: ignore[no-any-return]
 
     def answered(self) -> bool:
@@ -272,7 +280,7 @@ class Engine:
     @property
     def last_stream(self) -> int:
         """The last stream the peer began."""
-        return self.block[CONNECTION.LAST // 8]
+        return self.block[CONNECTION.LAST // 8]  # type: ignore[no-any-return]
 
     def refuse(self, fields: bytes, count: int) -> None:
         """Ends calls that compiled code has not answered yet, with these headers."""

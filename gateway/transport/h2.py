@@ -3,8 +3,8 @@
 Received data is acknowledged as it is taken, so a stream whose owner does not read stops its sender at the window. What
 is sent waits in the engine until the peer's window and its socket take it; owners that write much ask `queued` first.
 
-A call that ends early is not reset, which would cost its client the answer: the client closes it, and `reap` resets what
-stays open.
+A call that ends early is not reset, which would cost its client the answer: the client closes it, and `reap` resets
+what stays open.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ from typing import Any
 from gateway.native import blocks
 from gateway.transport.engine import Engine, EngineError, Event, packed, unpacked
 from gateway.transport.guard import Guard
-from gateway.transport.limits import Limits
 from gateway.transport.listener import peer_name
 from gateway.transport.metadata import Headers
 from gateway.transport.stream import Acceptor, Stream

@@ -34,7 +34,7 @@ def stocked(house: House) -> House:
 
 
 class Both:
-    """The same calls to a house with the lane and to one without; each is asked twice, so that the lane knows the kind."""
+    """The same calls to a house with the lane and to one without; twice, so that the lane knows the kind."""
 
     def __init__(self, folder: Path) -> None:
         self.loop = Loop()
@@ -166,7 +166,7 @@ def test_a_key_falls_to_the_same_arm_whatever_its_length(both: Both, size: int) 
 
 
 def test_calls_without_a_key_take_turns_exactly_whichever_way_they_go(both: Both) -> None:
-    """3,000 basis points: each ten thousand consecutive calls have 3,000 of the canary, and so have these in the lane."""
+    """3,000 basis points: of ten thousand calls in a row 3,000 are the canary's, and so it is in the lane."""
     call, data = raw_call(both.channels[0]), request("scaled").SerializeToString()
     before = len(both.with_lane.records())
     for _ in range(20):
