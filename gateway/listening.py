@@ -1,16 +1,34 @@
 """The data port of a worker as its settings say: which transport, its limits, its certificates."""
 
+import dataclasses
+import logging
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import grpc
 
 from gateway.config import Config
+from gateway.native.library import library
+from gateway.native.objects import Unloadable
 from gateway.transport import grpcio
 from gateway.transport.limits import Limits
 from gateway.transport.pem import Pem
 from gateway.transport.server import Server
 from gateway.transport.tls import Tls
+
+log = logging.getLogger(__name__)
+
+
+def possible(config: Config) -> Config:
+    """With the transport that this machine has: libnghttp2's needs machine code that can be made and loaded here."""
+    if config.transport == "ngh2":
+        try:
+            library()
+        except (Unloadable, ImportError, OSError, subprocess.SubprocessError) as error:
+            log.warning("%s; serving on grpcio, which is slower", error)
+            return dataclasses.replace(config, transport="grpcio")
+    return config
 
 
 def limits(config: Config) -> Limits:

@@ -244,6 +244,7 @@ class Worker:
 
 def run(config: Config, *, slot: int, host: int, port: int, descriptor: int, admin_port: int) -> None:
     """The process. `descriptor` is this end of the line to the supervisor."""
+    config = listening.possible(config)
     lock = lock_journal(config.layout.worker_journal(slot))
     sys.setswitchinterval(SWITCH_S)
 

@@ -25,6 +25,7 @@ from gateway.native.objects import Code, Unloadable
 log = logging.getLogger(__name__)
 
 BUILD_TIMEOUT_S = 300.0
+KEPT = 3  # older builds
 CALLBACKS = ("on_begin_headers", "on_header", "on_data_chunk_recv", "on_frame_recv", "on_stream_close")
 _W, _B = ctypes.c_int64, ctypes.c_char_p  # a word; the bytes of a bytes object
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
@@ -91,8 +92,16 @@ def _build(folder: Path, into: Path) -> None:
         if done.returncode:
             raise Unloadable(f"the native lane could not be compiled: {done.stderr.strip()[-2000:]}")
         fresh.rename(into)
+        _forget_old(folder, into)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _forget_old(folder: Path, newest: Path) -> None:
+    """Those of versions before; a process that has loaded one has no more need of the files."""
+    found = sorted((path for path in folder.glob("native-*") if path != newest), key=lambda path: path.stat().st_mtime)
+    for path in found[:-KEPT]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 class Library:
@@ -114,3 +123,8 @@ class Library:
 def library() -> Library:
     """The one of this process. Raises: Unloadable, ImportError."""
     return Library()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    print(_built())
