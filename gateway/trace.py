@@ -143,11 +143,23 @@ def _rows(path: Path, filters: list[tuple[str, str, Any]]) -> Iterator[pb.Predic
     ((column, _, value),) = filters
     with pyarrow.parquet.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
+            if not _may_hold(file.metadata.row_group(group), column, value):
+                continue
             rows = np.flatnonzero(file.read_row_group(group, [column]).column(0).to_numpy() == value)
             if len(rows):
                 table = file.read_row_group(group).take(rows)
                 for row in table.to_pylist():
                     yield _of_row(row, table.schema, place_of(row["prediction_id"]))
+
+
+def _may_hold(group: Any, column: str, value: Any) -> bool:
+    """By the statistics of a row group."""
+    for number in range(group.num_columns):
+        found = group.column(number)
+        if found.path_in_schema == column:
+            known = found.statistics
+            return known is None or not known.has_min_max or bool(known.min <= value <= known.max)
+    return False
 
 
 def _of_row(row: dict[str, Any], schema: Any, place: Place) -> pb.PredictionTrace:
