@@ -17,7 +17,7 @@ from gateway.layout import Layout
 
 log = logging.getLogger(__name__)
 
-KEPT_BYTES = 1 << 30  # of indexes, as far as their segments have gone; about 170 GB of journal
+KEPT_BYTES = 1 << 30  # of indexes, as far as their segments have gone; 170 million calls
 AT_HAND = 1_024  # indexes in memory, mapped
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.journal.cursor import CheckpointCorrupt
 from gateway.layout import SHADOW_JOURNAL, Layout
 from gateway.retired import NAME as BOOK
 from gateway.retired import Retired
@@ -81,6 +82,11 @@ class Report:
 def verify(layout: Layout, *, exports: bool = True) -> Report:
     """Reads every byte there is, also while the gateway serves: what grows is read after what it has to cover."""
     report = Report()
+    try:
+        Retired(layout.checkpoint(BOOK), read_only=True)
+    except CheckpointCorrupt as error:
+        report.problems.append(str(error))
+        return report
     for folder in sorted(path for path in layout.journals.glob("*") if path.is_dir()):
         one = _verify(layout, folder.name)
         report.journals.append(one)

@@ -93,9 +93,21 @@ def test_every_command_that_reads_takes_json(start: Start) -> None:
     assert up.json("rollout", "list", "thing") == []
     assert up.json("trace", identity)["prediction_id"] == identity
     assert up.json("journal", "status")["books"]["answered"] == "1"
+    until(
+        lambda: (
+            {one["cursor"] for one in up.json("journal", "status")["consumers"] if one["name"] == "observer"} >= {"1"}
+        )
+    )
+    assert "bytes behind" in up.cli("journal", "status")
+    assert up.json("journal", "verify", "--dir", str(up.folder))["ok"]
     up.cli("model", "approve", "thing", "2", "--actor", "somebody", "--note", "looked at it")
     assert up.json("model", "stage", "thing", "2", "production")[0]["stage"] == "production"
     assert up.json("model", "show", "thing")[1]["approval"]["approver"] == "somebody"
+
+
+def cursors(up: Up) -> dict[str, str]:
+    consumers = up.json("journal", "status")["consumers"]
+    return {one["name"]: one["cursor"] for one in consumers if one["journal"] == "w00"}
 
 
 @pytest.mark.parametrize(

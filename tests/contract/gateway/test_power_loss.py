@@ -53,7 +53,10 @@ def test_what_was_answered_is_on_the_disk_where_that_was_asked_for(
             shutil.copyfile(image, tmp_path / "copy")  # the lights go out
         assert caller.errors == []
     found = ids_on(tmp_path / "copy", tmp_path / "after")
-    assert (set(answered) <= found) == (durability == "sync")
+    if durability == "sync":
+        assert set(answered) <= found
+    else:  # the kernel writes back by and by: the newest is not there yet, which shows that a copy tells the difference
+        assert answered[-1] not in found
 
 
 def ids_on(image: Path, folder: Path) -> set[str]:

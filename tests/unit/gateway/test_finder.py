@@ -162,6 +162,8 @@ def test_what_was_never_given_out_is_not_found(house: House) -> None:
     other = house.ids[5][:-1] + ("0" if house.ids[5][-1] != "0" else "1")
     with pytest.raises(PredictionNotFound):
         finder.by_prediction(other)
+    with pytest.raises(PredictionNotFound):
+        finder.by_prediction("ffffffff-ffff-7fff-bfff-ffffffffffff")
     with pytest.raises(InvalidInput):
         finder.by_prediction("5")
 

@@ -1,5 +1,7 @@
 """What is compiled agrees with what is plain, and no bytes whatever make a reader fall over."""
 
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -163,3 +165,9 @@ def test_any_bytes_are_a_segment_or_refused(tmp_path: Path, noise: bytes, commit
     path.write_bytes(content)
     error = read_all(path)[1]
     assert error == "" or str(path) in error
+
+
+@pytest.mark.parametrize("process", ["worker", "supervisor"])
+def test_who_answers_calls_or_starts_others_imports_no_compiler(process: str) -> None:
+    program = f"import sys, gateway.{process}; sys.exit('numba' in sys.modules or 'pyarrow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -244,6 +244,8 @@ def found_after_flip(layout: Layout, path: Path, at: int, mask: int) -> None:
         (lambda config, worker: _copy_export(config), "rows are in the files"),
         (lambda config, worker: _spoil_export(config), "parquet"),
         (lambda config, worker: _cursor(config, (3, 0, 0)), "is not its cursor"),
+        (lambda config, worker: config.layout.checkpoint("retention").write_bytes(b"{}"), "not a checkpoint"),
+        (lambda config, worker: config.layout.checkpoint("shadow").write_bytes(b"{}"), "not a checkpoint"),
         (lambda config, worker: worker.books.begin() or worker.books.end(ANSWERED), "is not journaled"),
         (lambda config, worker: worker.books.end(FAILED) or worker.books.begin(), "records of calls not answered"),
     ],
