@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from gateway.journal import kernels  # noqa: F401 - a consumer has its compiler from the start, not first in a drain
 from gateway.journal.format import COMMITTED_AT, HEADER_BYTES, WORD, JournalCorrupt
 from gateway.journal.segments import base_sequence_of, next_sequence, segments
 from gateway.journal.walk import START, Batch, JournalReader, Position, SegmentReader
