@@ -1,11 +1,13 @@
 """Cores and processor time of processes, from /proc: who runs where, and what a call costs."""
 
 import os
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+NICENESS = 10
 
 
 def split() -> tuple[set[int], set[int]]:
@@ -21,6 +23,22 @@ def pin(pid: int, cores: set[int]) -> None:
             os.sched_setaffinity(task, cores)
         except ProcessLookupError:
             continue
+
+
+def give_way(pid: int) -> None:
+    """Every thread of a process behind those of ordinary niceness; those it starts later follow."""
+    for task in _tasks(pid):
+        try:
+            os.setpriority(os.PRIO_PROCESS, task, NICENESS)
+        except ProcessLookupError:
+            continue
+
+
+def step_aside() -> None:
+    """The calling thread, and those it starts, off the server's core and behind the generator."""
+    thread = threading.get_native_id()
+    os.sched_setaffinity(thread, split()[1])
+    os.setpriority(os.PRIO_PROCESS, thread, NICENESS)
 
 
 def _tasks(pid: int) -> list[int]:

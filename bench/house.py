@@ -23,28 +23,37 @@ FLAGS = ("--retention-bytes", str(512 << 20))
 APPLY_TIMEOUT_S = 30.0
 SCORE = Score(output="probabilities", column=1)
 CANARY_BP = 1_000
+CALM_S, CALM_SHARE, CALM_TIMEOUT_S = 0.5, 0.15, 15.0
 
 
 class House:
     """A running pair. `restart` keeps the folder, so that the cache is warm."""
 
-    def __init__(self, folder: Path, cache: Path, kinds: Sequence[str], flags: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, cache: Path, kinds: Sequence[str], flags: Sequence[str] = (), *, bare: bool = True
+    ) -> None:
+        """With `bare` there is `trees-bare`; without it and kinds, no model at all."""
         self.folder = folder
+        self.versions = 0  # that a worker has loaded at the start
         self._cache, self._kinds, self._flags = cache, kinds, (*FLAGS, *flags)
         self._pair = self._start(workers=1)
-        self._push()
+        self._push(bare)
         self.settle()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._registry.close()
         self._pair.stop()
 
     def _start(self, workers: int) -> Embedded:
-        return Embedded(self.folder, workers=workers, gateway_flags=self._flags)
+        pair = Embedded(self.folder, workers=workers, gateway_flags=self._flags)
+        self._registry = RegistryClient(pair.registry)  # one for all routes: a channel costs more than a call
+        return pair
 
     def restart(self, workers: int) -> None:
+        self._registry.close()
         self._pair.stop()
         self._pair = self._start(workers)
         self.settle()
@@ -53,30 +62,56 @@ class House:
     def target(self) -> Target:
         return Target(name=NAME, address=self._pair.gateway, pids=tuple(self._workers()))
 
+    @property
+    def http(self) -> str:
+        """HOST:PORT of /healthz and /metrics, which the supervisor answers."""
+        found: str = self._pair.http
+        return found
+
     def _workers(self) -> list[int]:
         with GatewayClient(self._pair.gateway) as gateway:
             return [worker.pid for worker in gateway.status().workers]
 
     def settle(self) -> None:
-        """Workers on the server's core, one each where there are more; all others on the rest."""
+        """Workers on the server's core, one each where there are more; all others on the rest, behind the generator:
+        it stands for clients, who have hosts of their own.
+        """
         server, rest = cores.split()
-        for pid in self._pair.processes.values():
-            for other in (pid, *cores.descendants(pid)):
-                cores.pin(other, rest)
+        workers = self._workers()
+        for other in self._others():
+            cores.pin(other, rest)
+            cores.give_way(other)
         places = sorted(server | rest)
-        for index, pid in enumerate(self._workers()):
+        for index, pid in enumerate(workers):
             cores.pin(pid, {places[index % len(places)]})
 
-    def _push(self) -> None:
+    def calm(self) -> None:
+        """Waits until consumers and the control plane have started and read what there was, or some seconds."""
+        deadline = time.monotonic() + CALM_TIMEOUT_S
+        while time.monotonic() < deadline:
+            others = self._others()
+            before = cores.cpu_s(others)
+            time.sleep(CALM_S)
+            if cores.cpu_s(others) - before < CALM_SHARE * CALM_S:
+                return
+
+    def _others(self) -> set[int]:
+        """Every process of the pair but the workers."""
+        everybody = {other for pid in self._pair.processes.values() for other in (pid, *cores.descendants(pid))}
+        return everybody.difference(self._workers())
+
+    def _push(self, bare: bool) -> None:
         with RegistryClient(self._pair.registry) as registry:
             for kind in self._kinds:
                 for seed in (1, 2, 1):  # stable, shadow, canary
                     self._register(registry, kind, models.Recipe(kind=kind, seed=seed), watched=True)
-            for seed in (1, 2):
+            for seed in (1, 2) if bare else ():
                 self._register(registry, BARE, models.Recipe(kind="trees", seed=seed), watched=False)
         for kind in self._kinds:
             self.route(kind, 1, shadow=2)
-        self.route(BARE, 1)
+        if bare:
+            self.route(BARE, 1)
+        self.versions = 2 * len(self._kinds) + bare
 
     def _register(self, registry: RegistryClient, name: str, recipe: models.Recipe, watched: bool) -> None:
         artifact, rows = models.artifact(recipe, self._cache), recipe.data()[0]
@@ -93,8 +128,7 @@ class House:
         canary: int = 0, shadow: int = 0, warm: tuple[int, ...] = (), wait: bool = True,
     ) -> int:  # fmt: skip
         """Sets a route and waits until it is in force; its revision."""
-        with RegistryClient(self._pair.registry) as registry:
-            revision = registry.set_route(route_of(model, stable, canary, shadow, warm)).revision
+        revision = self._registry.set_route(route_of(model, stable, canary, shadow, warm)).revision
         if wait:
             self.wait_for(revision)
         return revision

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from bench import cores, models
 from bench.house import BARE, House
@@ -115,6 +115,7 @@ class Switching:
         self._thread = threading.Thread(target=self._run, name="switching")
 
     def _run(self) -> None:
+        cores.step_aside()
         while not self._stop.wait(SWITCH_S):
             stable, other = (2, 1) if self.routes_set % 2 == 0 else (1, 2)
             self._house.route(BARE, stable, warm=(other,) if self._warm else (), wait=False)
@@ -146,24 +147,34 @@ def _arm(house: House, model: str, canary: int) -> None:
 
 
 def workers(session: Session) -> None:
-    """One worker and two, on a core each; with two cores the generator shares the second worker's."""
-    everywhere = {"model": BARE, "connections": 32, "in_flight": 2, "core": -1}
-    for count in (1, 2):
-        session.house.restart(count)
-        session.measure("workers", f"{count} at work", session.house.target, **everywhere)
+    """One worker and two, on a core each; with two cores the generator shares the second worker's.
+
+    Calls of many rows, so that the generator is light: it takes some hundredths of what a worker does.
+    """
+    everywhere = {"model": BARE, "rows": 64, "connections": 32, "in_flight": 1, "core": -1}
+    for _ in range(session.scale.rounds):
+        for count in (1, 2):
+            session.house.restart(count)
+            session.house.calm()
+            session.measure("workers", f"{count} at work", session.house.target, **everywhere)
     session.house.restart(1)
 
 
 def start(session: Session) -> None:
-    """From the gateway's process to ready with a warm cache, and a worker's memory then."""
+    """From the gateway's process to ready with a warm cache; a worker's memory then, and without a model."""
     session.house.restart(1)
-    memory = session.house.memory_kb()[0]
-    found = {
-        "start_s": session.house.start_s(),
-        "rss_mb": memory["VmRSS"] / 1e3,
-        "anonymous_mb": memory["RssAnon"] / 1e3,
-    }
+    full, versions = session.house.memory_kb()[0], session.house.versions
+    found = {"start_s": session.house.start_s(), "versions": versions} | _in_mb(full)
     session.keep("start", "warm cache", session.house.target.name, "all", found)
+    with House(session.work / "empty", session.results_folder / "models", (), bare=False) as empty:
+        without = empty.memory_kb()[0]
+        session.keep("start", "no model", empty.target.name, "none", {"start_s": empty.start_s()} | _in_mb(without))
+    each = {name: (full[name] - without[name]) / versions for name in full}
+    session.keep("start", "a version", session.house.target.name, "all", _in_mb(each))
+
+
+def _in_mb(memory_kb: Mapping[str, float]) -> dict[str, float]:
+    return {"rss_mb": memory_kb["VmRSS"] / 1e3, "anonymous_mb": memory_kb["RssAnon"] / 1e3}
 
 
 Scenario = Callable[[Session], None]

@@ -136,6 +136,10 @@ def _stress(found: Found) -> Iterable[Verdict]:
 def _standing(found: Found) -> Iterable[Verdict]:
     two = ratio(found(CALLS, "workers", "2 at work"), found(CALLS, "workers", "1 at work"))
     yield Verdict(name="2 workers: calls/s, times 1 worker", value=two, limit=1.8)
+    spent = ratio(found(CPU, "workers", "1 at work"), found(CPU, "workers", "2 at work"))
+    yield Verdict(name="2 workers: calls a CPU second, times 1 worker", value=spent)
     yield Verdict(name="start to ready, s", value=found(START, "start", "warm cache"), limit=2, at_least=False)
-    memory = found(MEMORY, "start", "warm cache")
-    yield Verdict(name="a worker's memory, MB, with its models", value=memory, limit=150, at_least=False)
+    empty = found(MEMORY, "start", "no model")
+    yield Verdict(name="a worker's memory without a model, MB", value=empty, limit=150, at_least=False)
+    yield Verdict(name="a worker's memory with all models, MB", value=found(MEMORY, "start", "warm cache"))
+    yield Verdict(name="a version's memory, MB, the mean of all", value=found(MEMORY, "start", "a version"))

@@ -1,4 +1,7 @@
-"""`python -m gateway`: the supervisor. `python -m gateway worker|observer|shadow|shipper|publisher`: what it starts."""
+"""`python -m gateway`: the supervisor. `python -m gateway worker|observer|shadow|shipper|publisher`: what it starts.
+
+`python -m gateway verify`: proves the books of a folder.
+"""
 
 import argparse
 import ctypes
@@ -95,6 +98,10 @@ def run_child(arguments: list[str]) -> int:
 def main() -> int:
     log_to_stderr()
     arguments = sys.argv[1:]
+    if arguments[:1] == ["verify"]:
+        from gateway import verify  # only this role needs it
+
+        return verify.main(arguments[1:])
     return run_child(arguments) if arguments and arguments[0] in CHILDREN else run_supervisor(arguments)
 
 

@@ -1,9 +1,10 @@
 """What a gateway tells people: where it stands, why a call goes where it goes, what became of one."""
 
 import asyncio
-from typing import Any, cast
+import contextlib
+from typing import TYPE_CHECKING, Any, cast
 
-from gateway import servables, trace
+from gateway import servables
 from gateway.crew import Crew
 from gateway.desired import Desired
 from gateway.layout import Layout
@@ -11,12 +12,16 @@ from gateway.router import Table
 from gateway.standing import books, consumers, readings, shadow_books
 from gateway.tensors import array_of, raw_of
 from gnomon.domain import Version
-from gnomon.errors import GnomonError, ModelNotFound
+from gnomon.errors import GnomonError, InvalidInput, ModelNotFound
 from gnomon.gateway.v1 import gateway_pb2 as pb
 from gnomon.gateway.v1 import gateway_pb2_grpc
 from gnomon.profile.v1 import profile_pb2
+from gnomon.rollout import Decision, Rollout
 from gnomon.servicer import unary
 from gnomon.wire import encode, message_of
+
+if TYPE_CHECKING:
+    from gateway.finder import Finder
 
 
 class Admin(gateway_pb2_grpc.GatewayServicer):
@@ -27,6 +32,7 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
         self.gateway_id = gateway_id
         self.desired = desired
         self.crew = crew
+        self._finder: Finder | None = None  # made by the first trace, in its thread
 
     @unary
     async def GetStatus(self, request: Any, context: Any) -> pb.Status:
@@ -56,7 +62,10 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
 
     @unary
     async def Trace(self, request: Any, context: Any) -> pb.PredictionTrace:
-        found = await asyncio.to_thread(trace.find, self.layout, request.prediction_id)
+        if request.prediction_id and request.request_id:
+            raise InvalidInput("a trace is of a prediction id or of a request id, not of both")
+        found = await asyncio.to_thread(self._find, request.prediction_id, request.request_id)
+        await self._explain(found)
         version = await self._version(found.why.model, found.why.version)
         if version is not None:
             encode(version, found.version)
@@ -64,6 +73,25 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
             if request.rescore:
                 found.rescore.CopyFrom(await self._rescore(version, found))
         return found
+
+    def _find(self, prediction_id: str, request_id: str) -> pb.PredictionTrace:
+        """Raises: InvalidInput, PredictionNotFound."""
+        from gateway.finder import Finder  # compiled: a start does not wait for it
+
+        if self._finder is None:
+            self._finder = Finder(self.layout)
+        return self._finder.by_request(request_id) if request_id else self._finder.by_prediction(prediction_id)
+
+    async def _explain(self, found: pb.PredictionTrace) -> None:
+        """The route in force, where the record does not carry it, and the decisions that led to it or fell under it."""
+        model, epoch = found.why.model, found.why.epoch
+        if not model or not epoch:
+            return
+        with contextlib.suppress(GnomonError):  # without the registry a trace says what this host knows
+            if not found.HasField("route"):
+                encode(await self.desired.client.get_route(model, epoch), found.route)
+            for rollout in await self.desired.client.list_rollouts(model):
+                found.decisions.extend(message_of(decision) for decision in decisions_of(rollout, epoch))
 
     async def _version(self, model: str, number: int) -> Version | None:
         """From the registry, or from what is served here when it does not answer; None where no arm was reached."""
@@ -90,6 +118,12 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
         for tensor in found.inputs:
             named = {item.column: item.name for item in profile.monitors if item.tensor == tensor.name}
             tensor.columns.extend(named.get(column, "") for column in range(max(named, default=-1) + 1))
+
+
+def decisions_of(rollout: Rollout, epoch: int) -> list[Decision]:
+    """The decision that led to an epoch, and the one that ended it, which rests on what was seen in it."""
+    made = [number for number, decision in enumerate(rollout.decisions) if decision.epoch == epoch]
+    return list(rollout.decisions[made[0] : made[-1] + 2]) if made else []
 
 
 def _run_again(layout: Layout, version: Version, found: pb.PredictionTrace) -> pb.Rescore:

@@ -1,20 +1,23 @@
 """What arrived in one turn of the event loop for one version runs as one batch, when that changes no bit of any answer.
 
-Nobody waits for a batch to fill: calls that are read together are put together. A batch is bounded by its expected run
-time, so that merging shortens the tail and never lengthens it. Long runs go to named threads.
+Nobody waits for a batch to fill: calls that are read together are put together, and where the model's route lets its
+calls wait, also with those that come within that time (gateway.waiting). A batch is bounded by its expected run time,
+so that merging shortens the tail and never lengthens it. Long runs go to named threads.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.alarm import Alarm
 from gateway.servables import Servable
+from gateway.waiting import Held, Wait
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,9 @@ class Job(Protocol):
     @property
     def layout(self) -> object:
         """Jobs with equal layouts have inputs that can be put together."""
+
+    def remaining_s(self) -> float | None:
+        """Until its caller's deadline; None where there is none. Asked of calls that may wait."""
 
     def dropped(self) -> bool:
         """Whether nobody waits for it any more; it has then ended itself."""
@@ -67,8 +73,12 @@ class Batcher:
         self.batch_run_us = batch_run_us
         self.flushed = flushed
         self.ran: Callable[[Servable, int, int], None] = lambda servable, rows, taken_ns: None  # told of each run
+        self.waits: Mapping[str, Wait] = {}  # by model; written by the worker, as a whole
         self._queues: dict[Servable, list[Job]] = {}
-        self._runners = ThreadPoolExecutor(threads, thread_name_prefix="model-run")
+        self._held: dict[Servable, Held[Job]] = {}
+        self._alarm: Alarm | None = None  # there once a call waits
+        self.threads = threads
+        self.runners = ThreadPoolExecutor(threads, thread_name_prefix="model-run")
 
     def put(self, servable: Servable, job: Job) -> None:
         """The job runs in this turn of the loop, after everything that was read in it."""
@@ -80,15 +90,54 @@ class Batcher:
         queue.append(job)
 
     def stop(self) -> None:
-        self._runners.shutdown(wait=True, cancel_futures=True)
+        self._run_held(float("inf"))
+        if self._alarm is not None:
+            self._alarm.close()
+            self._alarm = None
+        self.runners.shutdown(wait=True, cancel_futures=True)
 
     def _run_all(self) -> None:
         queues, self._queues = self._queues, {}
         for servable, jobs in queues.items():
             rows = servable.cost.rows_within(self.batch_run_us) if servable.merges else 1
-            for run in plan(jobs, rows):
-                self._run(servable, run)
+            if self.waits and rows > 1 and (wait := self.waits.get(servable.version.model)) is not None:
+                self._hold(servable, jobs, wait, rows)
+            else:
+                self._run_planned(servable, jobs, rows)
         self.flushed()
+
+    def _run_planned(self, servable: Servable, jobs: list[Job], rows: int) -> None:
+        for run in plan(jobs, rows):
+            self._run(servable, run)
+
+    def _hold(self, servable: Servable, jobs: list[Job], wait: Wait, rows: int) -> None:
+        """Runs the calls now, with those that waited, or lets them wait: for no more rows than a run takes."""
+        held = self._held.setdefault(servable, Held())
+        wanted = min(wait.rows or rows, rows)
+        now = time.monotonic()
+        held.add(jobs, now, wait.us, servable.cost.expected_us(wanted))
+        if held.is_due(now, wanted):
+            del self._held[servable]
+            self._run_planned(servable, held.jobs, rows)
+        else:
+            self._set_alarm(now)
+
+    def _set_alarm(self, now: float) -> None:
+        if self._alarm is None:
+            self._alarm = Alarm(self._wake)
+        if self._held:
+            self._alarm.set(min(held.due for held in self._held.values()) - now)
+
+    def _wake(self) -> None:
+        self._run_held(time.monotonic())
+        self._set_alarm(time.monotonic())
+        self.flushed()
+
+    def _run_held(self, now: float) -> None:
+        """Runs what has waited long enough."""
+        for servable in [servable for servable, held in self._held.items() if now >= held.due]:
+            held = self._held.pop(servable)
+            self._run_planned(servable, held.jobs, servable.cost.rows_within(self.batch_run_us))
 
     def _run(self, servable: Servable, jobs: list[Job]) -> None:
         waiting = [job for job in jobs if not job.dropped()]
@@ -98,7 +147,7 @@ class Batcher:
             self._finish(servable, waiting, *compute(servable, waiting))
         else:
             loop = asyncio.get_running_loop()
-            future = loop.run_in_executor(self._runners, compute, servable, waiting)
+            future = loop.run_in_executor(self.runners, compute, servable, waiting)
             future.add_done_callback(lambda ended: self._finish_later(servable, waiting, ended))
 
     def _finish_later(self, servable: Servable, jobs: list[Job], ended: "asyncio.Future[Any]") -> None:

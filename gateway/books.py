@@ -3,8 +3,19 @@
 Written by: the worker's event loop. Read by: anybody, from the page.
 """
 
-from gateway.journal.format import FAILED, STATUS_NAMES
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from gateway.journal.format import ANSWERED, CANCELLED, FAILED, STATUS_NAMES
+from gateway.native.blocks import WORLD
 from gateway.pages import Page
+
+
+class Left(NamedTuple):
+    """A record of a worker that was killed before it had counted it."""
+
+    status: int
+    offered: bool  # to a shadow
 
 
 class WorkerBooks:
@@ -20,13 +31,63 @@ class WorkerBooks:
         self._journaled = page.counter("gnomon_worker_journaled_total")
         self._lost = page.counter("gnomon_worker_journal_lost_total", status="answered")
         self._lost_refusals = page.counter("gnomon_worker_journal_lost_total", status="other")
-        self._values[self._ended[FAILED]] += self._values[self._in_flight]  # of a worker that was killed
-        self._values[self._in_flight] = 0
         self._offered = page.counter("gnomon_worker_shadow_offered_total")
+        self._unrecorded = page.counter("gnomon_worker_unrecorded_total")
+        self._failing = page.counter("gnomon_worker_journal_failing")
+        # Where this process began: the sequence of its journal, and the calls that had ended before.
+        self._first = page.counter("gnomon_worker_books_first_sequence")
+        self._from_sequence = page.counter("gnomon_worker_books_sequence")
+        self._from_ended = page.counter("gnomon_worker_books_ended")
 
     @property
     def in_flight(self) -> int:
         return int(self._values[self._in_flight])
+
+    def places(self) -> dict[int, int]:
+        """Where compiled code counts, by field of WORLD in gateway.native.blocks."""
+        base = self._values.ctypes.data
+        counters = {
+            WORLD.RECEIVED: self._received, WORLD.IN_FLIGHT: self._in_flight, WORLD.JOURNALED: self._journaled,
+            WORLD.ENDED_ANSWERED: self._ended[ANSWERED], WORLD.ENDED_CANCELLED: self._ended[CANCELLED],
+            WORLD.LOST: self._lost, WORLD.LOST_OTHER: self._lost_refusals, WORLD.OFFERED: self._offered,
+        }  # fmt: skip
+        return {field: base + 8 * counter for field, counter in counters.items()}
+
+    def resume(self, sequence: int, left: Callable[[int], Iterable[Left]]) -> None:
+        """Takes up the books of a predecessor that may have been killed: every record it wrote is counted, once.
+
+        `sequence` is where the journal goes on; `left` gives the records from a sequence on. What was in flight and
+        has no record counts as failed, and as unrecorded: the caller got no answer.
+        """
+        values = self._values
+        if not values[self._received]:
+            values[self._first] = sequence  # a new page
+        else:
+            known = values[self._from_sequence] + self._ended_ever() - values[self._from_ended]
+            if known < sequence:
+                self._count(list(left(int(known))))
+            surplus = values[self._journaled] + values[self._lost] - values[self._ended[ANSWERED]]
+            values[self._ended[ANSWERED]] += surplus  # lost, and killed before that was said
+            values[self._in_flight] -= surplus
+            values[self._ended[FAILED]] += values[self._in_flight]
+            values[self._unrecorded] += values[self._in_flight]
+            values[self._in_flight] = 0
+        values[self._from_sequence] = sequence
+        values[self._from_ended] = self._ended_ever()
+
+    def _count(self, left: list[Left]) -> None:
+        answered = [record for record in left if record.status == ANSWERED]
+        values = self._values
+        told = int(values[self._journaled] + values[self._lost] - values[self._ended[ANSWERED]])
+        for record in answered[told:]:  # the others were counted as journaled already, and not as ended
+            values[self._journaled] += 1
+            values[self._offered] += record.offered
+        for record in left:
+            values[self._ended[record.status]] += 1
+        values[self._in_flight] -= len(left)
+
+    def _ended_ever(self) -> int:
+        return sum(int(self._values[index]) for index in self._ended.values())
 
     def begin(self) -> None:
         self._values[self._received] += 1
@@ -44,3 +105,7 @@ class WorkerBooks:
     def refusal_journaled(self, written: bool) -> None:
         """One call that was not answered."""
         self._values[self._lost_refusals] += not written
+
+    def journal_failing(self, failing: bool) -> None:
+        """The alarm: whether there is no segment to write to."""
+        self._values[self._failing] = failing

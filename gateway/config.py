@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import json
+import math
 import re
 import tomllib
 import typing
@@ -12,9 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from gateway.layout import Layout
+from gateway.transport.pem import Pem
 
 PREFIX = "GNOMON_GATEWAY_"
 TRANSPORTS = ("ngh2", "grpcio")
+DURABILITIES = ("kernel", "sync")
+POSITIVE_S = (
+    "drain_timeout_s", "segment_max_age_s", "observer_tick_s", "drift_tick_s", "max_connection_age_grace_s",
+    "keepalive_timeout_s",
+)  # fmt: skip
 
 
 class ConfigInvalid(ValueError):
@@ -39,13 +46,25 @@ class Config:
     max_message_bytes: int = _setting(16 << 20, "largest request or reply")
     max_in_flight: int = _setting(1024, "calls a worker takes at a time; one more is shed")
     max_streams: int = _setting(128, "calls in flight on one connection; its client holds the rest back")
+    tls_certificate: str = _setting("", "PEM file of the certificate chain clients are shown; empty: no TLS")
+    tls_key: str = _setting("", "PEM file of its key, without a passphrase")
+    tls_client_ca: str = _setting("", "PEM file of who signs clients' certificates; others are turned away; empty: all")
+    max_connection_age_s: float = _setting(0.0, "connections are drained at this age, give or take a tenth; 0: never")
+    max_connection_age_grace_s: float = _setting(30.0, "how long calls of a connection of that age may go on")
+    keepalive_s: float = _setting(60.0, "a connection silent for so long is asked whether it is alive; 0: never")
+    keepalive_timeout_s: float = _setting(20.0, "and is closed when it does not answer within this")
     inline_run_us: int = _setting(1_000, "model runs longer than this leave the event loop for a thread")
     batch_run_us: int = _setting(500, "calls read together are merged while their run is expected to take no longer")
     drain_timeout_s: float = _setting(10.0, "how long calls in flight may take to end after SIGTERM")
+    durability: str = _setting(
+        "kernel",
+        "what a reply's record survives: kernel (any process killed) or sync (a power loss; waits for the disk)",
+    )
     segment_bytes: int = _setting(64 << 20, "size of a journal segment")
     segment_max_age_s: float = _setting(10.0, "a segment with rows is ended after this, so that they are exported")
     retention_bytes: int = _setting(4 << 30, "journal kept at most, a journal; the oldest segments go, read or not")
     retention_s: float = _setting(3600.0, "segments that every consumer has read are kept this long")
+    retention_unread_s: float = _setting(86_400.0, "segments older than this go, read or not")
     observer_tick_s: float = _setting(0.25, "how often the observer reads, publishes and reports")
     drift_tick_s: float = _setting(5.0, "length of a drift sub-window")
     shadow_max_lag: int = _setting(50_000, "calls the shadow may be behind; older ones are shed")
@@ -70,14 +89,20 @@ class Config:
         ):
             if getattr(self, name) < 1:
                 raise ConfigInvalid(f"{name} = {getattr(self, name)}: at least 1 expected")
-        for name in ("drain_timeout_s", "segment_max_age_s", "observer_tick_s", "drift_tick_s"):
-            if getattr(self, name) <= 0:
+        for name in POSITIVE_S:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ConfigInvalid(f"{name} = {getattr(self, name)}: more than 0 expected")
+        for name in ("max_connection_age_s", "keepalive_s"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigInvalid(f"{name} = {getattr(self, name)}: 0 (never) or more expected")
         for name in ("grpc_port", "http_port"):
             if not 0 <= getattr(self, name) <= 65_535:
                 raise ConfigInvalid(f"{name} = {getattr(self, name)}: 0 to 65535 expected")
         if self.transport not in TRANSPORTS:
             raise ConfigInvalid(f"transport = {self.transport!r}: one of {', '.join(TRANSPORTS)} expected")
+        if self.durability not in DURABILITIES:
+            raise ConfigInvalid(f"durability = {self.durability!r}: one of {', '.join(DURABILITIES)} expected")
+        self._check_tls()
         if self.workers > 64:
             raise ConfigInvalid(f"workers = {self.workers}: at most 64 expected")
         if self.segment_bytes < 2 * self.max_message_bytes + (1 << 20):
@@ -85,7 +110,6 @@ class Config:
                 f"segment_bytes = {self.segment_bytes}: room for a request and a reply of "
                 f"max_message_bytes = {self.max_message_bytes} expected"
             )
-
         self._check_exports()
 
     def _check_exports(self) -> None:
@@ -93,7 +117,6 @@ class Config:
             raise ConfigInvalid(f"export_url = {self.export_url!r}: a URL as s3://BUCKET/PREFIX expected")
         if self.export_url and not importlib.util.find_spec("fsspec"):
             raise ConfigInvalid(f"export_url = {self.export_url!r}: needs fsspec: pip install gnomon[s3]")
-
         if self.nats_url and not importlib.util.find_spec("nats"):
             raise ConfigInvalid(f"nats_url = {self.nats_url!r}: needs nats-py: pip install gnomon[nats]")
         if not 1 <= self.nats_replicas <= 5:
@@ -106,6 +129,15 @@ class Config:
     def exporters(self) -> tuple[str, ...]:
         """The processes that carry predictions out of the journal."""
         return ("shipper", "publisher") if self.nats_url else ("shipper",)
+
+    def _check_tls(self) -> None:
+        """Which files are named; whether they can be used is looked at when the settings are loaded."""
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ConfigInvalid(
+                f"tls_certificate = {self.tls_certificate!r}, tls_key = {self.tls_key!r}: both or neither expected"
+            )
+        if self.tls_client_ca and not self.tls_certificate:
+            raise ConfigInvalid(f"tls_client_ca = {self.tls_client_ca!r}: a tls_certificate beside it expected")
 
     @property
     def layout(self) -> Layout:
@@ -144,4 +176,20 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
     unknown = sorted(set(settings) - set(names))
     if unknown:
         raise ConfigInvalid(f"unknown settings {unknown}; known are {names}")
-    return Config(**{name: _converted(name, value) for name, value in settings.items()})
+    config = Config(**{name: _converted(name, value) for name, value in settings.items()})
+    _try_certificate(config)
+    return config
+
+
+def _try_certificate(config: Config) -> None:
+    """Raises: ConfigInvalid for files that no client could be shown."""
+    if not config.tls_certificate:
+        return
+    authority = Path(config.tls_client_ca) if config.tls_client_ca else None
+    try:
+        Pem(Path(config.tls_certificate), Path(config.tls_key), authority)
+    except OSError as error:  # ssl.SSLError is one
+        named = ", ".join(
+            f"{name} = {getattr(config, name)!r}" for name in ("tls_certificate", "tls_key", "tls_client_ca")
+        )
+        raise ConfigInvalid(f"{named}: PEM files that belong together expected: {error}") from None

@@ -4,6 +4,8 @@ from itertools import pairwise
 
 BUCKETS = 20  # 1, 2, 3–4, 5–8, … rows
 WEIGHT = 0.1  # of a new run in the average of its bucket
+OUTLIER = 4.0  # a run that took more times its average counts as that: somebody else had the core
+FRESH_RUNS = 32  # how many runs the answer to `rows_within` may be old
 
 
 def bucket_of(rows: int) -> int:
@@ -20,11 +22,18 @@ class RunCost:
 
     def __init__(self, single_us: float = 0.0) -> None:
         self._known: dict[int, float] = {0: single_us} if single_us else {}
+        self._within: dict[float, tuple[int, int]] = {}  # bound → rows, and the number of runs then
+        self._runs = 0
 
     def update(self, rows: int, taken_us: float) -> None:
         bucket = bucket_of(rows)
         before = self._known.get(bucket)
-        self._known[bucket] = taken_us if before is None else before + WEIGHT * (taken_us - before)
+        if before is None:
+            self._known[bucket] = taken_us
+            self._within.clear()
+        else:
+            self._known[bucket] = before + WEIGHT * (min(taken_us, OUTLIER * before) - before)
+        self._runs += 1
 
     def expected_us(self, rows: int) -> float:
         """0 before anything is known."""
@@ -38,6 +47,13 @@ class RunCost:
 
     def rows_within(self, bound_us: float) -> int:
         """The most rows whose run is expected to stay within `bound_us`; at least 1."""
+        rows, runs = self._within.get(bound_us, (0, 0))
+        if rows == 0 or self._runs - runs >= FRESH_RUNS:
+            rows = self._rows_within(bound_us)
+            self._within[bound_us] = rows, self._runs
+        return rows
+
+    def _rows_within(self, bound_us: float) -> int:
         fitting = [bucket for bucket in range(BUCKETS) if self.expected_us(1 << bucket) <= bound_us]
         together = [bucket for bucket, after in pairwise([*fitting, -1]) if after != bucket + 1]
         return 1 << together[0] if fitting and fitting[0] == 0 else 1

@@ -4,26 +4,39 @@ Times are nanoseconds, summed. Known weakness: these are one worker's; a gateway
 worker that the connection reached. The gateway's own metrics add them up.
 """
 
+import ctypes
 from collections import defaultdict
 from dataclasses import dataclass, field
+
+
+class Sums(ctypes.Structure):
+    """Of a version's calls. Compiled code adds to them too: COUNTS in gateway.native.blocks."""
+
+    _fields_ = [
+        (name, ctypes.c_int64)
+        for name in (
+            "answered", "answered_ns", "decode_ns", "queue_ns", "run_ns", "rows", "last_unix_ms", "failed", "failed_ns",
+        )
+    ]  # fmt: skip
 
 
 @dataclass(slots=True)
 class VersionCounters:
     """Counts of one version. Written by: the worker's event loop."""
 
-    answered: int = 0
-    answered_ns: int = 0
-    failed: int = 0
-    failed_ns: int = 0
-    decode_ns: int = 0  # of answered calls, as the three below
-    queue_ns: int = 0
-    run_ns: int = 0
-    encode_ns: int = 0
-    rows: int = 0
+    sums: Sums = field(default_factory=Sums)
     runs: int = 0
-    last_unix_ms: int = 0
     run_sizes: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))  # rows → [runs, ns]
+
+    @property
+    def address(self) -> int:
+        return ctypes.addressof(self.sums)
+
+    @property
+    def encode_ns(self) -> int:
+        """Of answered calls: all that is not decoding, waiting and running."""
+        sums = self.sums
+        return sums.answered_ns - sums.decode_ns - sums.queue_ns - sums.run_ns  # type: ignore[no-any-return]
 
     def ran(self, rows: int, run_ns: int) -> None:
         """One run of the model, for one call or several together."""
@@ -34,19 +47,19 @@ class VersionCounters:
 
     def answer(self, *, rows: int, decode_ns: int, queue_ns: int, run_ns: int, total_ns: int, unix_ms: int) -> None:
         """One answered call."""
-        self.answered += 1
-        self.answered_ns += total_ns
-        self.decode_ns += decode_ns
-        self.queue_ns += queue_ns
-        self.run_ns += run_ns
-        self.encode_ns += total_ns - decode_ns - queue_ns - run_ns
-        self.rows += rows
-        self.last_unix_ms = unix_ms
+        sums = self.sums
+        sums.answered += 1
+        sums.answered_ns += total_ns
+        sums.decode_ns += decode_ns
+        sums.queue_ns += queue_ns
+        sums.run_ns += run_ns
+        sums.rows += rows
+        sums.last_unix_ms = unix_ms
 
     def fail(self, total_ns: int) -> None:
         """One call that got no answer."""
-        self.failed += 1
-        self.failed_ns += total_ns
+        self.sums.failed += 1
+        self.sums.failed_ns += total_ns
 
 
 class Counters:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from gateway.children import Child
-from gateway.control import Line, state_text
+from gateway.control import Line, spelled
 from gateway.layout import Layout
 from gnomon.domain import DesiredState
 from gnomon.evidence import LoadFailure
@@ -32,7 +32,7 @@ class Hand:
             return {}
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):
-                await self.line.send(op=op, state=state_text(state))
+                await self.line.send(op=op, **spelled(state))
                 answer = await self.line.receive()
         except (ConnectionError, TimeoutError) as error:
             log.error("worker %d: no answer to %s: %r", self.slot, op, error)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from gateway.config import Config
 from gateway.journal.cursor import Checkpoint
 from gateway.journal.format import JournalCorrupt
+from gateway.journal.readers import pending_bytes
 from gateway.journal.segments import base_sequence_of, segments
 from gateway.journal.walk import START, Position
 from gateway.layout import Layout
@@ -163,7 +164,10 @@ class Exporter:
 
     def _publish_books(self) -> None:
         for journal, books in self.books().items():
+            folder, position = self.layout.journals / journal, self.positions.get(journal, START)
             labels = {"consumer": self.name, "journal": journal}
+            self.page.set("gnomon_consumer_cursor", position.sequence, **labels)
+            self.page.set("gnomon_consumer_pending_bytes", pending_bytes(folder, position), **labels)
             self.page.set("gnomon_consumer_read_total", books.delivered, **labels)
             self.page.set("gnomon_consumer_missed_total", books.missed, **labels)
             self.page.set("gnomon_consumer_pending", books.pending, **labels)

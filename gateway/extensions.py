@@ -63,18 +63,18 @@ def data_type(spec: TensorSpec) -> int:
 
 def add_statistics(reply: Any, model: str, version: int, counters: VersionCounters) -> None:
     """One version's counts into a ModelStatisticsResponse."""
+    sums = counters.sums
     into = reply.model_stats.add(
-        name=model, version=str(version), last_inference=counters.last_unix_ms, inference_count=counters.rows,
+        name=model, version=str(version), last_inference=sums.last_unix_ms, inference_count=sums.rows,
         execution_count=counters.runs,
     )  # fmt: skip
-    answered = counters.answered
     for name, count, ns in (
-        ("success", answered, counters.answered_ns),
-        ("fail", counters.failed, counters.failed_ns),
-        ("queue", answered, counters.queue_ns),
-        ("compute_input", answered, counters.decode_ns),
-        ("compute_infer", answered, counters.run_ns),
-        ("compute_output", answered, counters.encode_ns),
+        ("success", sums.answered, sums.answered_ns),
+        ("fail", sums.failed, sums.failed_ns),
+        ("queue", sums.answered, sums.queue_ns),
+        ("compute_input", sums.answered, sums.decode_ns),
+        ("compute_infer", sums.answered, sums.run_ns),
+        ("compute_output", sums.answered, counters.encode_ns),
     ):
         duration = getattr(into.inference_stats, name)
         duration.count, duration.ns = count, ns

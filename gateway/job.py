@@ -13,6 +13,7 @@ from gateway.journal.format import CANCELLED, FAILED, REJECTED, RULE_CODES, SHED
 from gateway.journal.writer import Record, TensorRecord
 from gateway.router import Choice
 from gateway.servables import Servable
+from gateway.traceparent import HEADER, trace_id
 from gnomon import errors
 from gnomon.domain import Route
 
@@ -120,6 +121,9 @@ class Job:
             return True
         return False
 
+    def remaining_s(self) -> float | None:
+        return self.call.time_remaining()
+
     def done(self, outputs: list[NDArray[Any]], started_ns: int, ended_ns: int) -> None:
         self.started_ns, self.ended_ns = started_ns, ended_ns
         if self.call.cancelled:
@@ -139,5 +143,5 @@ class Job:
         return Record(
             prediction_id, status, self.arrived_unix_ns, *self.arm, rows, self.decoded_ns - self.began_ns,
             self.started_ns - self.decoded_ns, self.ended_ns - self.started_ns, time.perf_counter_ns() - self.began_ns,
-            self.request_id, reason, tensors,
+            self.request_id, reason, tensors, trace_id=trace_id(self.call.metadata(HEADER)),
         )  # fmt: skip

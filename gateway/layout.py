@@ -57,6 +57,11 @@ class Layout:
         """Exported predictions. Shipper."""
         return self.root / "parquet"
 
+    @property
+    def indexes(self) -> Path:
+        """Where in a segment a prediction is; made from the journal. Supervisor."""
+        return self.root / "index"
+
     def worker_journal(self, slot: int) -> Path:
         """Predictions of live arms. The worker of that slot."""
         return self.journals / f"w{slot:02d}"

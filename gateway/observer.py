@@ -12,10 +12,8 @@ import signal
 import time
 from pathlib import Path
 
-import numpy as np
-
 from gateway.config import Config
-from gateway.consumer import alone
+from gateway.consumer import FULL_DISK_PAUSE_S, alone
 from gateway.journal.columns import Group, groups
 from gateway.journal.cursor import Checkpoint
 from gateway.journal.format import ANSWERED
@@ -90,7 +88,12 @@ class Observer:
             return False
         self.arms.forget()
         self.pairs.forget()
-        self.save()
+        try:
+            self.save()
+        except OSError as error:  # a full disk: counts stay in memory until one of the next saves
+            log.error("%s; trying again", error)
+            self._saved, self._save_took = time.monotonic(), FULL_DISK_PAUSE_S / SAVE_SHARE
+            return False
         self.publish()
         return True
 
@@ -132,18 +135,18 @@ class Observer:
 
     def _count(self, group: Group, batch: Batch, *, shadow: bool) -> None:
         self.arms.update(group.model, group.headers, all_finite(group), batch.routes)
-        answered = group.headers["status"] == ANSWERED
-        if not group.model or not answered.any():
+        answered = group.where(group.headers["status"] == ANSWERED)
+        if not group.model or not len(answered):
             return
         if shadow:
-            self.pairs.update(group.where(answered), batch.routes)
+            self.pairs.update(answered, batch.routes)
         else:
-            self.drift.update(group.where(answered))
+            self.drift.update(answered)
 
     def _known(self, batch: Batch) -> bool:
         """Whether the snapshot names all versions in a batch: it is written a moment after their first calls."""
         now = time.monotonic()
-        for number in np.unique(batch.headers["schema"]).tolist():
+        for number in set(batch.headers["schema"].tolist()):
             schema = batch.schemas.get(number, {})
             key = (str(schema.get("model", "")), int(schema.get("version", 0)))
             unknown = key[1] and self.snapshot.version(*key) is None

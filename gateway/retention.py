@@ -1,4 +1,6 @@
-"""Which journal segments go: read by everybody and old enough, or, where a journal is over its budget, the oldest.
+"""Which journal segments go: read by everybody and old enough; or, read or not, too old, or a journal over its budget.
+
+Always the oldest first. What goes is counted before, for each consumer that had not read it (retired.py).
 
 The newest segment of a journal always stays: its name carries on the sequence when the writer starts again.
 """
@@ -15,10 +17,13 @@ from gateway.journal.format import COMMITTED_AT, SEALED_AT, WORD
 from gateway.journal.segments import base_sequence_of, segments
 from gateway.journal.walk import START, Position
 from gateway.layout import SHADOW_JOURNAL, Layout
+from gateway.pages import Page
+from gateway.retired import NAME as BOOK
+from gateway.retired import Retired
 
 log = logging.getLogger(__name__)
 
-CONSUMERS = ("observer", "shadow", "shipper")
+CONSUMERS = ("observer", "shadow", "shipper")  # of every gateway
 Positions = Mapping[str, Position]  # of one consumer, by journal
 
 
@@ -50,20 +55,23 @@ def _of_journal(
     size = sum(segment.size_bytes for segment in kept)
     gone = []
     for segment in kept[:-1]:
-        if not segment.sealed_unix_s:
-            continue
-        old = now_unix_s - segment.sealed_unix_s > config.retention_s
-        if size > config.retention_bytes or (
-            old and all(is_read(segment, each) for each in _readers(segment, positions))
-        ):
-            gone.append(segment.path)
-            size -= segment.size_bytes
+        age_s = now_unix_s - segment.sealed_unix_s
+        over = size > config.retention_bytes or age_s > config.retention_unread_s
+        done = age_s > config.retention_s and all(is_read(segment, each) for each in _readers(segment, positions))
+        if not segment.sealed_unix_s or not (over or done):
+            break  # what is younger stays too: a journal loses its oldest part, and no other
+        gone.append(segment.path)
+        size -= segment.size_bytes
     return gone
 
 
 def _readers(segment: Segment, positions: Mapping[str, Positions]) -> list[Positions]:
+    return [each for name, each in positions.items() if reads(name, segment.journal)]
+
+
+def reads(consumer: str, journal: str) -> bool:
     """The shadow runner does not read its own journal."""
-    return [each for name, each in positions.items() if not (name == "shadow" and segment.journal == SHADOW_JOURNAL)]
+    return not (consumer == "shadow" and journal == SHADOW_JOURNAL)
 
 
 def is_read(segment: Segment, positions: Positions) -> bool:
@@ -106,10 +114,23 @@ def positions_of(layout: Layout, consumers: Iterable[str] = CONSUMERS) -> dict[s
     return found
 
 
+def consumers(config: Config) -> tuple[str, ...]:
+    """Who reads the journals; a publisher only where there is one."""
+    return tuple(dict.fromkeys((*CONSUMERS, *config.exporters)))
+
+
 def apply(config: Config) -> list[Path]:
-    """Looks, decides, removes. What was removed. Raises: OSError."""
-    consumers = dict.fromkeys((*CONSUMERS, *config.exporters))  # a publisher only where there is one
-    gone = expired(observe(config.layout), positions_of(config.layout, consumers), config, time.time())
+    """Looks, decides, counts, removes. What was removed. Raises: OSError."""
+    layout = config.layout
+    positions = positions_of(layout, consumers(config))
+    gone = expired(observe(layout), positions, config, time.time())
+    if gone:
+        book = Retired(layout.checkpoint(BOOK))
+        for path in gone:
+            readers = {name: each for name, each in positions.items() if reads(name, path.parent.name)}
+            book.take(path, readers)
+        book.save()
+        book.publish(Page.open(layout.page(BOOK)))
     for path in gone:
         path.unlink(missing_ok=True)
         log.info("journal %s: segment %s removed", path.parent.name, path.name)

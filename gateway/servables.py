@@ -10,7 +10,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before the import: it oth
 import logging
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,11 +127,11 @@ class Servable:
 
     def warm_up(self, calls: Sequence[Mapping[str, np.ndarray[Any, Any]]]) -> None:
         """Runs each call and keeps the median time. Raises: InvalidInput when the model cannot run one."""
-        taken = []
+        taken, alone = [], []
         for call in calls:
             began = time.perf_counter()
             try:
-                self.run(call)
+                alone.append(self.run(call))
             except Exception as error:  # see __init__
                 raise InvalidInput(
                     f"{self.version.model} version {self.version.version}: the warm-up failed: {error}"
@@ -139,15 +139,16 @@ class Servable:
             taken.append(time.perf_counter() - began)
         self.run_us = statistics.median(taken) * 1e6
         self.cost = RunCost(self.run_us)
-        self.merges = self.takes_any_rows and self._same_together(calls)
+        self.merges = self.takes_any_rows and self._same_together(calls, alone)
 
-    def _same_together(self, calls: Sequence[Mapping[str, np.ndarray[Any, Any]]]) -> bool:
-        """Whether rows run together give the bytes that they give alone, tried on the warm-up rows.
+    def _same_together(
+        self, calls: Sequence[Mapping[str, np.ndarray[Any, Any]]], alone: Sequence[Sequence[np.ndarray[Any, Any]]]
+    ) -> bool:
+        """Whether rows run together give the bytes that they gave alone, tried on the warm-up rows.
 
         A matrix product may add up in another order for another number of rows. Such a version is never merged: a
         prediction must be the same whoever else called at that moment, and when it is scored again.
         """
-        alone = [self.run(call) for call in calls]
         for count in MERGE_TRIALS:
             chosen = [index % len(calls) for index in range(count)]
             feeds = {name: np.concatenate([calls[index][name] for index in chosen]) for name in calls[0]}
@@ -256,6 +257,7 @@ class Servables:
 
     def __init__(self) -> None:
         self._loaded: dict[tuple[str, int], Servable] = {}
+        self._kept: set[tuple[str, int]] = set()  # what the state in force names, and the one that is being prepared
 
     def __contains__(self, key: tuple[str, int]) -> bool:
         return key in self._loaded
@@ -264,7 +266,21 @@ class Servables:
         return sorted(self._loaded)
 
     def add(self, servable: Servable) -> None:
-        self._loaded[servable.version.model, servable.version.version] = servable
+        """Takes a version in, and keeps it."""
+        key = servable.version.model, servable.version.version
+        self._loaded[key] = servable
+        self._kept.add(key)
+
+    def claim(self, key: tuple[str, int]) -> bool:
+        """Whether a version is loaded; it then stays so. One that a former state left behind may else go any time."""
+        if key not in self._loaded:
+            return False
+        self._kept.add(key)
+        return True
+
+    def keep(self, keys: Iterable[tuple[str, int]]) -> None:
+        """These and no others are kept from now on."""
+        self._kept = set(keys)
 
     def get(self, model: str, version: int) -> Servable:
         """Raises: VersionNotFound."""
@@ -282,9 +298,7 @@ class Servables:
     def give_back(self, servable: Servable) -> None:
         servable.borrowed -= 1
 
-    def retire(self, keep: set[tuple[str, int]]) -> list[tuple[str, int]]:
-        """Drops what is neither kept nor borrowed; what was dropped. What is still borrowed goes at a later call."""
-        gone = [key for key, servable in self._loaded.items() if key not in keep and servable.borrowed == 0]
-        for key in gone:
-            del self._loaded[key]
-        return gone
+    def retire(self) -> list[Servable]:
+        """Gives up what is neither kept nor borrowed, to be unloaded. What is still borrowed goes at a later call."""
+        gone = [key for key, servable in self._loaded.items() if key not in self._kept and servable.borrowed == 0]
+        return [self._loaded.pop(key) for key in gone]

@@ -6,7 +6,6 @@ is answered from the run. Any transport may hand calls to `infer`; `ModelInfer` 
 
 import asyncio
 import time
-from collections import Counter
 from typing import Any
 
 from gateway import codec
@@ -20,10 +19,12 @@ from gateway.fastcodec.response import encode
 from gateway.job import REASON_BYTES, Call, Job, Taken, outcome_of
 from gateway.journal.format import ANSWERED, id_text
 from gateway.journal.writer import TensorRecord, Writer
-from gateway.sampling import is_offered
+from gateway.lanes.lanes import Lanes
+from gateway.sampling import is_sampled, shadow_share_bp
 from gateway.servables import Servable, Servables
 from gateway.serving import Serving
 from gateway.transport.awaited import AwaitedCall, Refusal
+from gateway.unkeyed import Unkeyed
 from gnomon import errors, oip
 from gnomon.domain import Role
 from gnomon.servicer import unary
@@ -59,7 +60,8 @@ class InferenceService(Extensions):
         self.counters = Counters()
         self.batcher.ran = self._ran
         self._decoder = Decoder()
-        self._unkeyed: Counter[str] = Counter()  # calls without a routing key, by model
+        self.unkeyed = Unkeyed()
+        self.lanes: Lanes | None = None  # where the transport has a lane
 
     def infer(self, data: bytes | memoryview, call: Call) -> None:
         """Takes up one ModelInfer call; it ends later in `answer` or `refuse`."""
@@ -76,7 +78,7 @@ class InferenceService(Extensions):
         job.request_id = request.id_raw[:REQUEST_ID_BYTES]
         version = codec.version_number(request.model_version) if request.model_version else 0
         key = job.call.metadata(ROUTING_KEY) or request.routing_key
-        route, choice = self.serving.choose(request.model_name, version, key, self._unkeyed)
+        route, choice = self.serving.choose(request.model_name, version, key, self.unkeyed)
         servable = self.servables.get(request.model_name, choice.version)
         job.choose(choice, route, servable)
         inputs, wanted, kind = take(request, servable)
@@ -115,12 +117,15 @@ class InferenceService(Extensions):
             limit = self.max_message_bytes
             raise errors.MessageTooLarge(f"the reply has {len(message)} bytes; at most {limit} are sent")
         record = job.record(prediction_id, ANSWERED, tensors=taken.inputs.records + records)
-        offered = is_offered(taken.route, taken.choice.version, self.journal.name, self.journal.sequence)
+        share_bp = shadow_share_bp(taken.route, taken.choice.version)
+        offered = is_sampled(self.journal.name, self.journal.sequence, share_bp)
         self.books.journaled(self.journal.append(record), offered=offered)
         self._counters_of(job).answer(
             rows=record.rows, decode_ns=record.decode_ns, queue_ns=record.queue_ns, run_ns=record.run_ns,
             total_ns=record.total_ns, unix_ms=record.arrived_unix_ns // 1_000_000,
         )  # fmt: skip
+        if self.lanes is not None:
+            self.lanes.learn(taken, records, ARM_NAMES[taken.choice.role], self.serving.tables, share_bp)
         return message
 
     def refuse(self, job: Job, error: BaseException) -> None:

@@ -1,11 +1,11 @@
 """What a worker serves at one instant: an immutable table of models, swapped whole. A request reads it once."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from gateway.router import Choice, Table
+from gateway.unkeyed import Unkeyed
 from gnomon.domain import DesiredState, Route
 from gnomon.errors import ModelNotFound, NotReady, VersionNotFound
 
@@ -31,7 +31,7 @@ class Serving:
             raise ModelNotFound(f"model {model!r} is not served here; served are {sorted(self.tables)}")
         return table
 
-    def choose(self, model: str, version: int, key: bytes, unkeyed: Counter[str]) -> tuple[Route, Choice]:
+    def choose(self, model: str, version: int, key: bytes, unkeyed: Unkeyed) -> tuple[Route, Choice]:
         """The arm for one call: the version it names, else by its key, else by its place among calls without one.
 
         Raises: NotReady, ModelNotFound, VersionNotFound.
@@ -43,5 +43,4 @@ class Serving:
             return table.route, table.pinned(version)
         if key:
             return table.route, table.by_key(key)
-        unkeyed[model] += 1
-        return table.route, table.by_sequence(unkeyed[model])
+        return table.route, table.by_sequence(unkeyed.next(model))

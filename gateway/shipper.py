@@ -14,7 +14,7 @@ import pyarrow as pa
 from gateway.config import Config
 from gateway.consumer import alone, consume, stop_event
 from gateway.exporter import IDLE_S, NICE, Exporter, gateway_id
-from gateway.shipping.expiry import remove_expired
+from gateway.shipping.expiry import expired_days
 from gateway.shipping.names import PREDICTIONS_DATASET, SHADOW_DATASET, Partition
 from gateway.shipping.policies import Policies
 from gateway.shipping.rows import joined
@@ -75,13 +75,16 @@ class Shipper(Exporter):
         """A store that is gone is asked again next time."""
         try:
             self.files.policies.refresh()
-            gone = remove_expired(self.files.store, self.files.policies.retentions(), datetime.now(UTC))
+            gone = expired_days(self.files.store, self.files.policies.retentions(), datetime.now(UTC))
+            if gone and not self.totals["thinned"]:
+                self.totals["thinned"] = 1  # first of all: who counts rows in files is to know why some are not there
+                self._save()
+            for folder in gone:
+                self.files.store.remove(folder)
+                self.totals["expired_days"] += 1
+                log.info("exports %s removed: older than their log policy keeps", folder)
         except OSError as error:
             log.error("expired exports were not removed: %s", error)
-            return
-        for folder in gone:
-            log.info("exports %s removed: older than their log policy keeps", folder)
-        self.totals["expired_days"] += len(gone)
 
 
 def run(config: Config) -> None:

@@ -41,7 +41,8 @@ def books(found: Iterable[Reading]) -> pb.Books:
 def consumers(found: Iterable[Reading]) -> list[pb.Consumer]:
     """How far each consumer is in each journal."""
     fields = {"gnomon_consumer_read_total": "read", "gnomon_consumer_pending": "pending"}
-    fields["gnomon_consumer_missed_total"] = "missed"
+    fields |= {"gnomon_consumer_missed_total": "missed", "gnomon_consumer_cursor": "cursor"}
+    fields["gnomon_consumer_pending_bytes"] = "pending_bytes"
     known: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for reading in found:
         if reading.name in fields:

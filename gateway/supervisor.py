@@ -72,6 +72,14 @@ def seal_orphans(layout: Layout, workers: int) -> None:
                 log.error("journal %s: %s; its readable part is kept", folder.name, error)
 
 
+def _keep_house(config: Config) -> None:
+    """Indexes what was sealed, then removes what may go. Raises: OSError."""
+    from gateway.shelf import Shelf  # compiled: a start does not wait for it
+
+    Shelf(config.layout).make()
+    retention.apply(config)
+
+
 class Supervisor:
     """One host's gateway."""
 
@@ -161,9 +169,9 @@ class Supervisor:
         while True:
             await asyncio.sleep(RETENTION_S)
             try:
-                await asyncio.to_thread(retention.apply, self.config)
+                await asyncio.to_thread(_keep_house, self.config)
             except OSError:
-                log.exception("old segments could not be removed; trying again")
+                log.exception("segments could not be indexed, or old ones removed; trying again")
 
     async def _stop(self) -> None:
         self.layout.endpoints.unlink(missing_ok=True)

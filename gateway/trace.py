@@ -1,24 +1,26 @@
-"""One prediction by its id: from the journal while it is there, from the exported files afterwards."""
+"""One prediction as people are told of it: from a frame of the journal, or from a row of the exported files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from gateway.journal.format import HEADER_BYTES, INPUT, OUTPUT, RULE_NAMES, STATUS_NAMES, PredictionId, id_text
-from gateway.journal.segments import base_sequence_of, segments
-from gateway.journal.walk import Batch, SegmentReader
-from gateway.layout import SHADOW_JOURNAL, Layout
-from gateway.shipping.names import PREDICTIONS_DATASET, SHADOW_DATASET
+from gateway.journal.format import INPUT, OUTPUT, RULE_NAMES, STATUS_NAMES, PredictionId
+from gateway.journal.index import Index
+from gateway.journal.walk import Batch
+from gateway.layout import SHADOW_JOURNAL
+from gateway.shipping.names import HOUR_NS, PREDICTIONS_DATASET, SHADOW_DATASET
 from gateway.tensors import raw_of
 from gnomon.domain import Role
-from gnomon.errors import InvalidInput, PredictionNotFound
+from gnomon.errors import InvalidInput
 from gnomon.gateway.v1 import gateway_pb2 as pb
+from gnomon.wire import encode
 
 SHADOW_SLOT = 4095
-WALK = 4096
+LAST_HOUR = 8_000 * 8_766  # about 8 000 years from 1970, which a date can still say
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,46 +47,12 @@ def place_of(text: str) -> Place:
         raise InvalidInput(str(error)) from None
 
 
-def find(layout: Layout, text: str) -> pb.PredictionTrace:
-    """The record of a prediction, as far as this host's files tell. Blocking.
-
-    Raises: InvalidInput, PredictionNotFound.
-    """
-    place = place_of(text)
-    found = from_journal(layout.journals / place.journal, place) or from_parquet(layout.parquet / place.dataset, place)
-    if found is None:
-        raise PredictionNotFound(f"prediction {text}: neither in journal {place.journal} nor in its exports")
-    return found
-
-
 def covering(bases: Sequence[int], sequence: int) -> int | None:
     """The greatest base at or below `sequence`."""
     return max((base for base in bases if base <= sequence), default=None)
 
 
-def from_journal(folder: Path, place: Place) -> pb.PredictionTrace | None:
-    paths = {base_sequence_of(path): path for path in segments(folder)}
-    base = covering(list(paths), place.id.sequence)
-    if base is None:
-        return None
-    try:
-        reader = SegmentReader(paths[base])
-    except FileNotFoundError:  # retired since it was listed
-        return None
-    at = HEADER_BYTES
-    while True:
-        offsets, at = reader.read(at, WALK)
-        if not offsets:
-            return None
-        batch = reader.batch(offsets)
-        rows = np.flatnonzero(batch.headers["sequence"] == place.id.sequence)
-        if len(rows):
-            row = int(rows[0])
-            same = id_text(bytes(batch.headers["prediction_id"][row])) == place.text
-            return _of_frame(batch, row, place) if same else None
-
-
-def _of_frame(batch: Batch, row: int, place: Place) -> pb.PredictionTrace:
+def of_frame(batch: Batch, row: int, place: Place) -> pb.PredictionTrace:
     header = batch.headers[row]
     schema = batch.schemas.get(int(header["schema"]), {})
     request_id, reason = batch.text(row)
@@ -94,6 +62,7 @@ def _of_frame(batch: Batch, row: int, place: Place) -> pb.PredictionTrace:
         decode_us=int(header["decode_ns"]) // 1000, queue_us=int(header["queue_ns"]) // 1000,
         run_us=int(header["run_ns"]) // 1000, total_us=int(header["total_ns"]) // 1000,
         artifact_sha256=schema.get("artifact_sha256", ""), reason=reason,
+        trace_id=trace_text(bytes(header["trace_id"])),
     )  # fmt: skip
     trace.why.CopyFrom(
         pb.Explanation(
@@ -106,33 +75,93 @@ def _of_frame(batch: Batch, row: int, place: Place) -> pb.PredictionTrace:
             rule=RULE_NAMES[int(header["rule"])],
         )
     )
+    route = batch.routes.get(int(header["epoch"]))
+    if route is not None:
+        encode(route, trace.route)
     for tensor in batch.tensors(row):
         into, specs = _side(trace, schema, tensor.direction)
         if into is not None:
-            name = specs[tensor.index]["name"]
+            name = specs[tensor.index]["name"] if tensor.index < len(specs) else ""
             into.add(name=name, datatype=tensor.datatype, shape=tensor.shape, raw=bytes(tensor.data))
     return trace
 
 
+def trace_text(raw: bytes) -> str:
+    return raw.hex() if any(raw) else ""
+
+
 def _side(trace: pb.PredictionTrace, schema: dict[str, Any], direction: int) -> tuple[Any, list[dict[str, Any]]]:
     if direction == INPUT:
-        return trace.inputs, schema["inputs"]
-    return (trace.outputs, schema["outputs"]) if direction == OUTPUT else (None, [])
+        return trace.inputs, schema.get("inputs", [])
+    return (trace.outputs, schema.get("outputs", [])) if direction == OUTPUT else (None, [])
 
 
 def from_parquet(folder: Path, place: Place) -> pb.PredictionTrace | None:
-    import pyarrow.parquet  # only when the journal has it no more
+    """First where its time says that it is, then everywhere."""
+    hour = place.id.unix_ms * 1_000_000 // HOUR_NS
+    hours = (hour, hour - 1) if hour < LAST_HOUR else ()  # anybody may make up an id, of any year
+    for pattern in (*map(hour_pattern, hours), "**"):
+        found = _in_folder(folder, pattern, place)
+        if found is not None:
+            return found
+    return None
 
+
+def hour_pattern(hour: int) -> str:
+    """Folders of an hour since 1970."""
+    at = datetime.fromtimestamp(hour * 3600, UTC)
+    return f"model=*/date={at:%Y-%m-%d}/hour={at:%H}"
+
+
+def _in_folder(folder: Path, pattern: str, place: Place) -> pb.PredictionTrace | None:
     files: dict[int, list[Path]] = {}
-    for path in folder.rglob(f"{place.journal}-*.parquet"):
+    for path in folder.glob(f"{pattern}/{place.journal}-*.parquet"):
         files.setdefault(int(path.stem.split("-")[1]), []).append(path)
     base = covering(list(files), place.id.sequence)
     for path in files.get(base, []) if base is not None else []:
-        table = pyarrow.parquet.read_table(path, partitioning=None, filters=[("sequence", "=", place.id.sequence)])
-        for row in table.to_pylist():
-            if row["prediction_id"] == place.text:
-                return _of_row(row, table.schema, place)
+        for trace in _rows(path, [("sequence", "=", place.id.sequence)]):
+            if trace.prediction_id == place.text:
+                return trace
     return None
+
+
+def exported(folder: Path, journal: str, index: Index, request_id: str) -> Iterator[pb.PredictionTrace]:
+    """Predictions of a request id in the exports of one segment."""
+    first, last = (arrived // HOUR_NS for arrived in index.arrived)
+    for hour in range(first, last + 1):
+        for path in folder.glob(f"{hour_pattern(hour)}/{journal}-{index.base:016d}-*.parquet"):
+            yield from _rows(path, [("request_id", "=", request_id)])
+
+
+def scanned(folder: Path, request_id: str) -> list[pb.PredictionTrace]:
+    """Predictions of a request id in all exports: slow, and only where no index knows of it."""
+    return [trace for path in folder.rglob("w*.parquet") for trace in _rows(path, [("request_id", "=", request_id)])]
+
+
+def _rows(path: Path, filters: list[tuple[str, str, Any]]) -> Iterator[pb.PredictionTrace]:
+    """The rows of a file that pass: first the column that decides, then all of the row groups that have them."""
+    import pyarrow.parquet  # only when the journal has it no more
+
+    ((column, _, value),) = filters
+    with pyarrow.parquet.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            if not _may_hold(file.metadata.row_group(group), column, value):
+                continue
+            rows = np.flatnonzero(file.read_row_group(group, [column]).column(0).to_numpy() == value)
+            if len(rows):
+                table = file.read_row_group(group).take(rows)
+                for row in table.to_pylist():
+                    yield _of_row(row, table.schema, place_of(row["prediction_id"]))
+
+
+def _may_hold(group: Any, column: str, value: Any) -> bool:
+    """By the statistics of a row group."""
+    for number in range(group.num_columns):
+        found = group.column(number)
+        if found.path_in_schema == column:
+            known = found.statistics
+            return known is None or not known.has_min_max or bool(known.min <= value <= known.max)
+    return False
 
 
 def _of_row(row: dict[str, Any], schema: Any, place: Place) -> pb.PredictionTrace:
@@ -141,6 +170,7 @@ def _of_row(row: dict[str, Any], schema: Any, place: Place) -> pb.PredictionTrac
         arrived_unix_ns=int(row["arrived"].timestamp() * 1e6) * 1000, status=row["status"], source="parquet",
         decode_us=int(row["decode_us"]), queue_us=int(row["queue_us"]), run_us=int(row["run_us"]),
         total_us=int(row["total_us"]), artifact_sha256=row["artifact_sha256"], reason=row["reason"],
+        trace_id=row["trace_id"] or "",
     )  # fmt: skip
     from gateway.shipping.whole import tensors_of
 

@@ -6,40 +6,47 @@ Stop (SIGTERM, or the supervisor gone): not serving on health → GOAWAY → ans
 
 import asyncio
 import fcntl
-import gc
 import logging
 import os
 import signal
 import socket
+import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import grpc
 import uvloop
 
-from gateway import servables as loading
+from gateway import listening
 from gateway.admin_proxy import AdminProxy
+from gateway.aftermath import left_since
 from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
 from gateway.config import Config
-from gateway.control import Line, state_of
+from gateway.control import Line, Reader
+from gateway.journal.durable import DurableWriter
 from gateway.journal.writer import Writer
+from gateway.lanes.lanes import Lanes
+from gateway.loader import Loader, LoadFailed
 from gateway.pages import Page
+from gateway.pauses import Pauses
 from gateway.servables import Servable, Servables
 from gateway.service import InferenceService
 from gateway.serving import Serving
 from gateway.transport import grpcio
-from gateway.transport.limits import Limits
 from gateway.transport.server import Server
+from gateway.waiting import waits_of
 from gnomon.domain import DesiredState
-from gnomon.errors import GnomonError
 from gnomon.gateway.v1 import gateway_pb2_grpc
 from gnomon.oip import SERVICE, add_GRPCInferenceServiceServicer_to_server
 from gnomon.wire import message_of
 
 log = logging.getLogger(__name__)
 LOCK_WAIT_S = 20.0
+SWITCH_S = 0.0005  # a thread that loads gives the interpreter back after this, not after 5 ms
 
 
 def lock_journal(folder: Path) -> int:
@@ -60,6 +67,17 @@ def lock_journal(folder: Path) -> int:
             time.sleep(0.05)
 
 
+def _sync_first(journal: DurableWriter, flush: Callable[[], None]) -> None:
+    """What was answered in a turn of the loop is on the disk before any of it leaves."""
+    journal.sync()
+    flush()
+
+
+def _sync_after(journal: DurableWriter, turn: Callable[[], None]) -> None:
+    turn()
+    journal.sync()
+
+
 class Worker:
     """One slot of a gateway."""
 
@@ -70,36 +88,64 @@ class Worker:
         self.port = port
         self.line = line
         self.stopping = asyncio.Event()
-        self.keep: set[tuple[str, int]] = set()  # (model, version) that the state in force names
-        self.journal = Writer(
+        kind = DurableWriter if config.durability == "sync" else Writer
+        self.journal = kind(
             layout.worker_journal(slot), host=host, slot=slot,
             segment_bytes=config.segment_bytes, segment_max_age_s=config.segment_max_age_s,
         )  # fmt: skip
+        self.schemas: dict[tuple[str, int, str], int] = {}  # numbers in the journal; a version keeps its own
+        self.epochs: set[int] = set()  # of the state in force
         self.servables = Servables()
+        self.loader = Loader(layout.cache, time.monotonic)
+        page = Page.open(layout.page(f"w{slot:02d}"))
+        self.books = WorkerBooks(page)
+        self.books.resume(self.journal.sequence, partial(left_since, self.journal.folder))
+        self.pauses = Pauses(page)
         self.service = InferenceService(
             journal=self.journal,
             servables=self.servables,
-            books=WorkerBooks(Page.open(layout.page(f"w{slot:02d}"))),
+            books=self.books,
             batcher=Batcher(inline_run_us=config.inline_run_us, batch_run_us=config.batch_run_us),
             max_in_flight=config.max_in_flight,
             max_message_bytes=config.max_message_bytes,
         )
         self.server = self._server()
+        if isinstance(self.journal, DurableWriter):
+            self._sync_before_replies(self.journal)
         self.health = grpcio.add_health(self.server)
         add_GRPCInferenceServiceServicer_to_server(self.service, self.server)
         cast(Any, gateway_pb2_grpc.add_GatewayServicer_to_server)(AdminProxy(admin_port), self.server)
         grpcio.add_reflection(self.server)
-        self.server.add_insecure_port(f"{config.host}:{port}")
+        listening.listen(self.server, config, port)
 
     def _server(self) -> grpc.aio.Server:
         """The transport that was asked for. On ours, calls for predictions come by the short way."""
-        if self.config.transport == "grpcio":
-            return grpcio.server(self.config.max_message_bytes, self.config.max_streams)
-        limits = Limits(max_message_bytes=self.config.max_message_bytes, max_streams=self.config.max_streams)
-        server = Server(limits)
-        server.add_direct(f"/{SERVICE}/ModelInfer", self.service.infer)
-        self.service.batcher.flushed = server.flush
+        server = listening.server(self.config)
+        if isinstance(server, Server):
+            self._shorten(server)
         return server
+
+    def _shorten(self, server: Server) -> None:
+        """Predictions go straight to the service, and those like one before them by the lane."""
+        path, service = f"/{SERVICE}/ModelInfer", self.service
+        server.add_direct(path, service.infer)
+        service.batcher.flushed = server.flush
+        service.lanes = Lanes(
+            server.world, path=path.encode(), limits=server.limits, journal=self.journal, books=service.books,
+            batcher=service.batcher, counters=service.counters, unkeyed=service.unkeyed,
+            max_in_flight=self.config.max_in_flight,
+        )  # fmt: skip
+        service.lanes.flush = lambda: server.sockets.flush()
+        server.work, server.work_now = service.lanes.work, service.lanes.turn
+
+    def _sync_before_replies(self, journal: DurableWriter) -> None:
+        """On both ways that answers take."""
+        service = self.service
+        service.batcher.flushed = partial(_sync_first, journal, service.batcher.flushed)
+        if service.lanes is not None:
+            lanes, server = service.lanes, cast(Server, self.server)
+            lanes.flush = partial(_sync_first, journal, lanes.flush)
+            server.work_now = partial(_sync_after, journal, lanes.turn)
 
     async def run(self) -> None:
         """Serves until told to stop."""
@@ -118,6 +164,7 @@ class Worker:
         await self.health.set_serving(False)
         await self.server.stop(self.config.drain_timeout_s)
         self.service.batcher.stop()
+        self.loader.stop()
         self.journal.close()
         self.line.close()
         log.info("worker %d: drained, journal sealed at %d", self.slot, self.journal.sequence)
@@ -126,14 +173,16 @@ class Worker:
         while True:
             await asyncio.sleep(0.2)
             self.journal.tick()
-            self.servables.retire(self.keep)  # what was still borrowed at the switch
+            self.books.journal_failing(self.journal.failing)
+            self._retire()  # what was still borrowed at the switch
 
     async def _obey(self) -> None:
         """Does what the supervisor says, in its order, until it is gone."""
         await self.line.send(op="hello", slot=self.slot, pid=os.getpid())
+        states = Reader()
         try:
             while (message := await self.line.receive()) is not None:
-                state = state_of(message["state"])
+                state = states.read(message)
                 if message["op"] == "prepare":
                     await self.line.send(op="prepared", failures=await self._prepare(state))
                 else:
@@ -151,47 +200,53 @@ class Worker:
         failures = []
         for model in state.models:
             for version in model.versions:
-                if (version.model, version.version) in self.servables:
+                if self.servables.claim((version.model, version.version)):
                     continue
                 try:
-                    servable = await asyncio.to_thread(loading.load, version, self.config.layout.cache)
-                except GnomonError as error:
+                    self._add(await self.loader.load(version))
+                except LoadFailed as error:
                     failures.append((version.model, version.version, str(error)))
-                except (
-                    Exception
-                ) as error:  # of the runtime, or no memory for it: this version cannot be had, others can
-                    log.exception("%s version %d", version.model, version.version)
-                    failures.append((version.model, version.version, f"{type(error).__name__}: {error}"))
-                else:
-                    self._add(servable)
         return failures
 
     def _add(self, servable: Servable) -> None:
-        servable.schema = self.journal.schema(servable.described())
+        description = servable.described()
+        artifact = (servable.version.model, servable.version.version, servable.version.artifact_sha256)
+        if artifact not in self.schemas:
+            self.schemas[artifact] = self.journal.schema(description)
+        servable.schema = self.schemas[artifact]
         self.servables.add(servable)
-        self.keep.add((servable.version.model, servable.version.version))
-        log.info(
-            "loaded %s version %d, %.0f µs a row", servable.version.model, servable.version.version, servable.run_us
-        )
+        log.info("loaded %s version %d, %.0f µs a row", *artifact[:2], servable.run_us)
 
     async def _commit(self, state: DesiredState) -> None:
         """One assignment switches every request that comes after it."""
         for model in state.models:
-            self.journal.route(model.route.revision, message_of(model.route).SerializeToString())
+            if model.route.revision not in self.epochs:
+                self.journal.route(model.route.revision, message_of(model.route).SerializeToString())
+        self.epochs = {model.route.revision for model in state.models}
         first = self.service.serving.revision < 0
         self.service.serving = Serving.of(state)
-        self.keep = {(model.route.model, number) for model in state.models for number in model.route.loaded}
-        for name, number in self.servables.retire(self.keep):
-            log.info("unloaded %s version %d", name, number)
+        self.service.batcher.waits = waits_of(state)
+        if self.service.lanes is not None:
+            self.service.lanes.forget()
+        self.servables.keep((model.route.model, number) for model in state.models for number in model.route.loaded)
+        self._retire()
         if first:
-            gc.freeze()  # what is there now stays: no collection has to look at it again
+            self.pauses.watch()
             await self.server.start()
             await self.health.set_serving(True)
+
+    def _retire(self) -> None:
+        gone = self.servables.retire()
+        for name, number in [(servable.version.model, servable.version.version) for servable in gone]:
+            log.info("unloaded %s version %d", name, number)
+        self.loader.unload(gone)
 
 
 def run(config: Config, *, slot: int, host: int, port: int, descriptor: int, admin_port: int) -> None:
     """The process. `descriptor` is this end of the line to the supervisor."""
+    config = listening.possible(config)
     lock = lock_journal(config.layout.worker_journal(slot))
+    sys.setswitchinterval(SWITCH_S)
 
     async def main() -> None:
         line = await Line.over(socket.socket(fileno=descriptor))

@@ -12,11 +12,12 @@ import grpc
 
 from gnomon import wire
 from gnomon.channel import KEEPALIVE, OPTIONS, RECONNECT, typed_errors
-from gnomon.domain import DesiredState, Version, check_sha256
+from gnomon.domain import DesiredState, Route, Version, check_sha256
 from gnomon.errors import ArtifactCorrupt, Unavailable
 from gnomon.evidence import GatewayStatus, StatsReport
 from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.registry.v1.registry_pb2_grpc import RegistryStub
+from gnomon.rollout import Rollout
 
 
 class AsyncRegistryClient:
@@ -48,6 +49,18 @@ class AsyncRegistryClient:
         with typed_errors():
             request = pb.GetVersionRequest(model=model, version=version)
             return cast(Version, wire.decode(await self._stub.GetVersion(request, timeout=self._timeout_s), Version))
+
+    async def get_route(self, model: str, revision: int = 0) -> Route:
+        """The route of a revision; the one in force where none is given."""
+        with typed_errors():
+            request = pb.GetRouteRequest(model=model, revision=revision)
+            return cast(Route, wire.decode(await self._stub.GetRoute(request, timeout=self._timeout_s), Route))
+
+    async def list_rollouts(self, model: str) -> list[Rollout]:
+        with typed_errors():
+            request = pb.ListRolloutsRequest(model=model)
+            reply = await self._stub.ListRollouts(request, timeout=self._timeout_s)
+            return [wire.decode(rollout, Rollout) for rollout in reply.rollouts]
 
     async def download(self, sha256: str, path: Path) -> None:
         """Puts the artifact at `path`: whole and verified, or not at all.

@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self, cast
 
-import grpc
-
 from gnomon import wire
 from gnomon.aio import AsyncRegistryClient
-from gnomon.channel import CHUNK_BYTES, OPTIONS, RECONNECT, typed_errors
+from gnomon.channel import CHUNK_BYTES, OPTIONS, RECONNECT, ClientTls, channel, typed_errors
 from gnomon.domain import Lineage, LogPolicy, Model, Route, Score, Stage, Version
 from gnomon.errors import ArtifactCorrupt
 from gnomon.evidence import Drift
@@ -22,7 +20,7 @@ from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.registry.v1.registry_pb2_grpc import RegistryStub
 from gnomon.rollout import Policy, Rollout
 
-__all__ = ["AsyncRegistryClient", "GatewayClient", "RegistryClient"]
+__all__ = ["AsyncRegistryClient", "ClientTls", "GatewayClient", "RegistryClient"]
 
 ANY_SCORE = Score()
 NO_LINEAGE = Lineage()
@@ -37,10 +35,10 @@ def chunks_of(data: bytes, sha256: str) -> Iterator[pb.ArtifactChunk]:
 class _Client:
     """A channel that is closed on leaving a `with`. Connects at the first call."""
 
-    def __init__(self, target: str, timeout_s: float = 10.0) -> None:
+    def __init__(self, target: str, timeout_s: float = 10.0, tls: ClientTls | None = None) -> None:
         self.target = target
         self._timeout_s = timeout_s
-        self._channel = grpc.insecure_channel(target, options=[*OPTIONS, *RECONNECT])
+        self._channel = channel(target, tls, [*OPTIONS, *RECONNECT])
 
     def __enter__(self) -> Self:
         return self
@@ -183,8 +181,8 @@ class RegistryClient(_Client):
 class GatewayClient(_Client):
     """A gateway's answers about itself, as the messages of gnomon.gateway.v1."""
 
-    def __init__(self, target: str, timeout_s: float = 10.0) -> None:
-        super().__init__(target, timeout_s)
+    def __init__(self, target: str, timeout_s: float = 10.0, tls: ClientTls | None = None) -> None:
+        super().__init__(target, timeout_s, tls)
         self._stub: Any = cast(Any, GatewayStub)(self._channel)
 
     def status(self) -> gateway_pb.Status:
@@ -195,7 +193,9 @@ class GatewayClient(_Client):
         request = gateway_pb.ExplainRequest(model=model, routing_key=routing_key)
         return cast(gateway_pb.Explanation, self._call(self._stub.Explain, request))
 
-    def trace(self, prediction_id: str, rescore: bool = False) -> gateway_pb.PredictionTrace:
-        """What became of one prediction; with `rescore` its row is run again."""
-        request = gateway_pb.TraceRequest(prediction_id=prediction_id, rescore=rescore)
+    def trace(
+        self, prediction_id: str = "", rescore: bool = False, *, request_id: str = ""
+    ) -> gateway_pb.PredictionTrace:
+        """What became of one prediction, or of the newest of a caller's own id; with `rescore` its row is run again."""
+        request = gateway_pb.TraceRequest(prediction_id=prediction_id, rescore=rescore, request_id=request_id)
         return cast(gateway_pb.PredictionTrace, self._call(self._stub.Trace, request))

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from gnomon.errors import InvalidInput, RouteInvalid
 
 ALL_BP = 10_000
+MAX_BATCH_WAIT_US = 100_000
+MAX_BATCH_WAIT_ROWS = 1 << 16
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-HEADER_COLUMNS = ("request_id", "reason", "key_hash")  # of a call, beside its tensors, that a log policy may name
+HEADER_COLUMNS = ("request_id", "trace_id", "reason", "key_hash")  # of a call: a log policy may name them, too
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -150,6 +152,8 @@ class Route:
     actor: str = ""
     reason: str = ""
     created_unix_ms: int = 0
+    batch_wait_us: int = 0  # a call may wait so long for others to run with; 0: none waits
+    batch_wait_rows: int = 0  # no longer than until there are so many rows; 0: as many as one run takes
 
     def __post_init__(self) -> None:
         check_model_name(self.model)
@@ -175,6 +179,15 @@ class Route:
             raise InvalidInput(f"latency_thresholds_us {self.latency_thresholds_us}: no threshold below 0")
         if any(version < 1 for version in self.warm):
             raise RouteInvalid(f"warm versions {self.warm}: versions count from 1")
+        self._check_wait()
+
+    def _check_wait(self) -> None:
+        if not 0 <= self.batch_wait_us <= MAX_BATCH_WAIT_US:
+            raise InvalidInput(f"batch_wait_us {self.batch_wait_us}: 0 to {MAX_BATCH_WAIT_US} expected")
+        if not 0 <= self.batch_wait_rows <= MAX_BATCH_WAIT_ROWS or self.batch_wait_rows == 1:
+            raise InvalidInput(f"batch_wait_rows {self.batch_wait_rows}: 0, or 2 to {MAX_BATCH_WAIT_ROWS} expected")
+        if self.batch_wait_rows and not self.batch_wait_us:
+            raise InvalidInput(f"batch_wait_rows {self.batch_wait_rows} with batch_wait_us 0: a time to wait expected")
 
     def with_role(self, role: Role) -> tuple[Arm, ...]:
         return tuple(arm for arm in self.arms if arm.role is role)

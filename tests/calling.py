@@ -23,11 +23,11 @@ def request(model: str, key: str = "", rows: int = 1, version: str = "") -> Any:
 class Caller:
     """Calls one model from a thread until stopped. Keeps the ids of what was answered and counts what was not."""
 
-    def __init__(self, target: str, model: str) -> None:
+    def __init__(self, target: str, model: str, credentials: grpc.ChannelCredentials | None = None) -> None:
         self.answered: list[str] = []
         self.versions: list[int] = []
         self.errors: list[grpc.StatusCode] = []
-        self._target, self._model = target, model
+        self._target, self._model, self._credentials = target, model, credentials
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="caller")
 
@@ -40,8 +40,12 @@ class Caller:
         self._thread.join(timeout=30)
 
     def _run(self) -> None:
-        options = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
-        with grpc.insecure_channel(self._target, options=options) as channel:
+        options = [
+            ("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200),
+            ("grpc.use_local_subchannel_pool", 1),  # a connection of its own
+            ("grpc.enable_retries", 0),  # not even those that the client makes without a word
+        ]  # fmt: skip
+        with self._channel(options) as channel:
             stub: Any = oip.GRPCInferenceServiceStub(channel)
             number = 0
             while not self._stop.is_set():
@@ -54,3 +58,8 @@ class Caller:
                     continue
                 self.answered.append(reply.parameters["prediction_id"].string_param)
                 self.versions.append(int(reply.model_version))
+
+    def _channel(self, options: list[tuple[str, int]]) -> grpc.Channel:
+        if self._credentials is None:
+            return grpc.insecure_channel(self._target, options=options)
+        return grpc.secure_channel(self._target, self._credentials, options=options)

@@ -32,6 +32,18 @@ def scaled(factor: float, columns: int = 3) -> bytes:
     )
 
 
+def heavy(megabytes: int) -> bytes:
+    """score (N, 3) FP32 = x, with a table of so many megabytes beside it that it needs to load."""
+    table = helper.make_tensor("table", TensorProto.FLOAT, [megabytes << 18], bytes(megabytes << 20), raw=True)
+    first = helper.make_tensor("first", TensorProto.INT64, [1], [0])
+    return _model(
+        [helper.make_node("Gather", ["table", "first"], ["zero"]), helper.make_node("Add", ["x", "zero"], ["score"])],
+        [_info("x", TensorProto.FLOAT, [ANY, 3])],
+        [_info("score", TensorProto.FLOAT, [ANY, 3])],
+        [table, first],
+    )
+
+
 def several() -> bytes:
     """y (N, 3) FP32 = sigmoid(x); total (N, 1) INT64 = a + b; echo (N, 1) BYTES = s."""
     return _model(
@@ -116,4 +128,26 @@ def failing() -> bytes:
             helper.make_tensor("first", TensorProto.INT64, [], [0]),
             helper.make_tensor("beyond", TensorProto.INT64, [], [99]),
         ],
+    )
+
+
+def pair() -> bytes:
+    """y (N, 3) FP32 = 2 x; total (N, 2) INT64 = b + b: two inputs of fixed size, two outputs."""
+    return _model(
+        [helper.make_node("Add", ["x", "x"], ["y"]), helper.make_node("Add", ["b", "b"], ["total"])],
+        [_info("x", TensorProto.FLOAT, [ANY, 3]), _info("b", TensorProto.INT64, [ANY, 2])],
+        [_info("y", TensorProto.FLOAT, [ANY, 3]), _info("total", TensorProto.INT64, [ANY, 2])],
+    )
+
+
+def looked_up() -> bytes:
+    """score (N, 3) FP32 = table[x] for x of 0, 1 or 2; a run with any other number in it fails."""
+    return _model(
+        [
+            helper.make_node("Cast", ["x"], ["place"], to=TensorProto.INT64),
+            helper.make_node("Gather", ["table", "place"], ["score"]),
+        ],
+        [_info("x", TensorProto.FLOAT, [ANY, 3])],
+        [_info("score", TensorProto.FLOAT, [ANY, 3])],
+        [helper.make_tensor("table", TensorProto.FLOAT, [3], [0.5, 1.5, 2.5])],
     )

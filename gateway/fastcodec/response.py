@@ -21,6 +21,7 @@ INT64_VALUE, STRING_VALUE = 2, 3  # of a parameter
 MAX_TEMPLATES = 1024  # of one servable; one more, and all are forgotten
 
 VARIABLE = -1
+ID_TEXT_BYTES = 36
 
 _shape_of = itemgetter(TensorRecord._fields.index("shape"))
 _ID_HEADS = (b"", *(encoded(ID << 3 | 2) + encoded(length) for length in range(1, 128)))  # by the id's length
@@ -65,14 +66,14 @@ def template(
 ) -> Template:
     """Pure. The prediction's id always has 36 characters, so the lengths around it are known."""
     version = servable.version
-    prediction = _parameter("prediction_id", _string(bytes(36)))
+    prediction = _parameter("prediction_id", _string(bytes(ID_TEXT_BYTES)))
     parameters = _parameter("arm", _string(arm.encode())) + _parameter(
         "epoch", encoded(INT64_VALUE << 3) + encoded(epoch)
     )
     outputs = b"".join(_output(servable.outputs[index], records[index]) for index in wanted)
     return Template(
         field(MODEL_NAME, version.model.encode()) + field(MODEL_VERSION, str(version.version).encode()),
-        prediction[:-36],
+        prediction[:-ID_TEXT_BYTES],
         parameters + outputs,
         tuple(_contents(index, servable.outputs[index], records[index]) for index in wanted),
     )

@@ -55,9 +55,11 @@ class Group:
         return self.matrix[:, place.at : place.at + place.size]
 
     def values(self, place: Place) -> NDArray[Any]:
-        """The tensor of every frame, (n, *shape). Raises: KeyError for BYTES, which has no fixed width."""
+        """The tensor of every frame, (n, *shape), a view. Raises: KeyError for BYTES, which has no fixed width."""
         dtype = NUMPY_OF[place.datatype]
-        return np.ascontiguousarray(self.raw(place)).view(dtype).reshape(len(self), *place.shape)
+        first = place.at // dtype.itemsize
+        columns = self.matrix.view(dtype)[:, first : first + place.size // dtype.itemsize]
+        return columns.reshape(len(self), *place.shape)
 
     def where(self, mask: NDArray[np.bool_]) -> "Group":
         """The frames that `mask` (n,) chooses."""
@@ -70,34 +72,31 @@ class Group:
 
 def groups(batch: Batch, rows: NDArray[np.intp] | None = None) -> Iterator[Group]:
     """All frames of `batch` (or its `rows`), in groups of one schema and layout each; rows ascend within a group."""
+    from gateway.journal import kernels  # compiled: only for who reads
+
     chosen = np.arange(len(batch)) if rows is None else rows
-    headers = batch.headers[chosen]
-    text = headers["request_id_bytes"].astype(np.int64) + headers["reason_bytes"]
-    fields = (headers["schema"], headers["frame_bytes"], headers["tensors"], (text + ALIGN - 1) // ALIGN)
-    alike: dict[tuple[int, ...], list[int]] = {}
-    for number, key in enumerate(zip(*(field.tolist() for field in fields), strict=True)):
-        alike.setdefault(key, []).append(number)
-    for numbers in alike.values():
-        yield from _same_layout(batch, chosen[numbers])
+    offsets = batch.offsets if rows is None else batch.offsets[rows]
+    numbers, first = np.empty(len(chosen), np.int32), np.empty(len(chosen), np.int64)
+    found = kernels.alike(batch.words, offsets, numbers, first)
+    parts = [chosen] if found == 1 else np.split(chosen[np.argsort(numbers, kind="stable")], _ends(numbers, found))
+    for part in parts if len(chosen) else ():
+        yield _group(batch, part)
 
 
-def _same_layout(batch: Batch, rows: NDArray[np.intp]) -> Iterator[Group]:
-    """Frames of one size and schema, parted where their tensors' headers differ."""
-    size = int(batch.headers["frame_bytes"][rows[0]])
-    schema = batch.schemas.get(int(batch.headers["schema"][rows[0]]), {})
-    matrix = _matrix(batch, rows, size)
-    while len(rows):
-        places = _places(batch, int(rows[0]))
-        fixed = _fixed_columns(places)
-        same = (matrix[:, fixed] == matrix[0, fixed]).all(axis=1)
-        yield Group(rows, batch.headers[rows], schema, matrix, places).where(same)
-        rows, matrix = rows[~same], matrix[~same]
+def _ends(numbers: NDArray[np.int32], found: int) -> NDArray[np.intp]:
+    """Where each group but the last ends, once rows are sorted by group."""
+    return np.cumsum(np.bincount(numbers, minlength=found))[:-1]
 
 
-def _matrix(batch: Batch, rows: NDArray[np.intp], size: int) -> NDArray[np.uint8]:
-    offsets, view = batch.offsets, batch.memory
-    frames = b"".join([view[offsets[row] : offsets[row] + size] for row in rows.tolist()])
-    return np.frombuffer(frames, np.uint8).reshape(len(rows), size)
+def _group(batch: Batch, rows: NDArray[np.intp]) -> Group:
+    from gateway.journal import kernels
+
+    whole = len(rows) == len(batch)
+    headers = batch.headers if whole else batch.headers[rows]
+    matrix = np.empty((len(rows), int(headers["frame_bytes"][0]) // ALIGN), np.uint64)
+    kernels.gather(batch.words, batch.offsets if whole else batch.offsets[rows], matrix)
+    schema = batch.schemas.get(int(headers["schema"][0]), {})
+    return Group(rows, headers, schema, matrix.view(np.uint8), _places(batch, int(rows[0])))
 
 
 def _places(batch: Batch, row: int) -> tuple[Place, ...]:
@@ -109,9 +108,3 @@ def _places(batch: Batch, row: int) -> tuple[Place, ...]:
         found.append(Place(tensor.direction, tensor.index, tensor.datatype, tensor.shape, head, at, len(tensor.data)))
         at += aligned(len(tensor.data))
     return tuple(found)
-
-
-def _fixed_columns(places: tuple[Place, ...]) -> NDArray[np.intp]:
-    """Byte columns that hold tensor headers and dimensions: what must agree for frames to be of one layout."""
-    spans = [np.arange(place.head, place.at) for place in places]
-    return np.concatenate([np.zeros(0, np.intp), *spans]).astype(np.intp)

@@ -17,16 +17,20 @@ from typing import Final
 import numpy as np
 
 MAGIC: Final = b"GNOMONJL"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 HEADER_BYTES: Final = 4096
 COMMITTED_AT: Final = 64
 NEXT_AT: Final = 72
 SEALED_AT: Final = 128
 ALIGN: Final = 8
 
-# magic, format version, header bytes, segment bytes, base sequence, created unix ns, host id, slot
-IDENTITY: Final = struct.Struct("<8sIIQQQIH")
+# magic, format version, header bytes, segment bytes, base sequence, created unix ns, host id, slot; then its crc32
+IDENTITY: Final = struct.Struct("<8sIIQQQIHxx")
+IDENTITY_CRC_AT: Final = IDENTITY.size
+SEAL_CRC_AT: Final = SEALED_AT + 8  # crc32 of the header before it, written just before `sealed`
 WORD: Final = struct.Struct("<Q")
+CRC: Final = struct.Struct("<I")
+assert IDENTITY_CRC_AT == 48
 
 # kinds of frames
 SCHEMA: Final = 1  # JSON: a Version's tensors, under a number that predictions refer to
@@ -86,10 +90,11 @@ PREDICTION_DTYPE: Final = np.dtype(
         ("queue_ns", "<u8"),
         ("run_ns", "<u8"),
         ("total_ns", "<u8"),
+        ("trace_id", "V16"),
     ]
 )
-PREDICTION_FRAME: Final = struct.Struct("<IIBBBBHHIHHQ16s16sQQIHHQQQQQ")
-assert PREDICTION_FRAME.size == PREDICTION_DTYPE.itemsize == 128
+PREDICTION_FRAME: Final = struct.Struct("<IIBBBBHHIHHQ16s16sQQIHHQQQQQ16s")
+assert PREDICTION_FRAME.size == PREDICTION_DTYPE.itemsize == 144
 
 # direction, datatype code, number of dimensions, index in the schema, bytes of the data; then dimensions as u4, data
 TENSOR: Final = struct.Struct("<BBBBI")

@@ -1,12 +1,14 @@
 """All the journals a consumer reads: found as they appear, each behind a position that moves when its batch is done."""
 
 import logging
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from gateway.journal.format import JournalCorrupt
-from gateway.journal.segments import next_sequence, segments
+from gateway.journal import kernels  # noqa: F401 - a consumer has its compiler from the start, not first in a drain
+from gateway.journal.format import COMMITTED_AT, HEADER_BYTES, WORD, JournalCorrupt
+from gateway.journal.segments import base_sequence_of, next_sequence, segments
 from gateway.journal.walk import START, Batch, JournalReader, Position, SegmentReader
 
 log = logging.getLogger(__name__)
@@ -36,22 +38,32 @@ class Follower:
         batch = self._batch
         assert batch is not None
         self.read += len(batch)
+        self._batch = None
+        self._settle()
+
+    def _settle(self) -> None:
         self.missed += self._reader.missed - self._seen_missed
         self._seen_missed = self._reader.missed
-        self._batch = None
         self.position = self._reader.position
 
     def pending(self) -> int:
         """Records behind what `peek` gave."""
         return pending(self._reader.folder, self._reader.position)
 
+    def pending_bytes(self) -> int:
+        """Bytes of frames behind it."""
+        return pending_bytes(self._reader.folder, self._reader.position)
+
     def _next(self, limit: int) -> Batch | None:
         try:
-            return self._reader.read(limit)
+            batch = self._reader.read(limit)
         except JournalCorrupt as error:
             log.error("journal %s: %s; what follows in that segment is skipped", self.name, error)
             self.corrupt += 1
-            return None
+            batch = None
+        if batch is None:
+            self._settle()  # nothing is in work: what is missing is known by now
+        return batch
 
 
 def pending(folder: Path, position: Position) -> int:
@@ -62,6 +74,22 @@ def pending(folder: Path, position: Position) -> int:
         except (FileNotFoundError, JournalCorrupt):
             continue
     return 0
+
+
+def pending_bytes(folder: Path, position: Position) -> int:
+    """Bytes of frames behind a position, as far as they are there."""
+    behind = 0
+    for path in reversed(segments(folder)):
+        base = base_sequence_of(path)
+        if base < position.segment or (base < position.sequence and not position.offset):
+            break  # read, or left out
+        try:
+            with path.open("rb") as file:
+                committed = WORD.unpack(file.read(COMMITTED_AT + WORD.size)[COMMITTED_AT:])[0]
+        except (OSError, struct.error):
+            continue  # gone, or no segment
+        behind += max(0, committed - (position.offset if base == position.segment else HEADER_BYTES))
+    return behind
 
 
 class Readers:

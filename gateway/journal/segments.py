@@ -9,25 +9,34 @@ import os
 import queue
 import threading
 import time
+import zlib
 from pathlib import Path
 
 from gateway.journal.format import (
+    ALIGN,
     COMMITTED_AT,
+    CRC,
     FORMAT_VERSION,
     HEADER_BYTES,
     IDENTITY,
+    IDENTITY_CRC_AT,
     MAGIC,
     NEXT_AT,
+    SEAL_CRC_AT,
     SEALED_AT,
     WORD,
     JournalCorrupt,
 )
+from gateway.journal.window import Window
 
 log = logging.getLogger(__name__)
 
 SUFFIX = ".segment"
 AHEAD = "ahead.tmp"
 SEQUENCE = "sequence"
+RETRY_S = 0.5  # after a disk that had no room
+UNUSED = ((IDENTITY_CRC_AT + 4, COMMITTED_AT), (NEXT_AT + 8, SEALED_AT), (SEAL_CRC_AT + 4, HEADER_BYTES))
+LOOK_S = 0.05  # how often the window follows the writer
 
 
 def segment_path(folder: Path, base_sequence: int) -> Path:
@@ -57,9 +66,17 @@ def make_segment(path: Path, segment_bytes: int, *, host: int, slot: int) -> mma
         raise
     finally:
         os.close(descriptor)
-    IDENTITY.pack_into(memory, 0, MAGIC, FORMAT_VERSION, HEADER_BYTES, segment_bytes, 0, time.time_ns(), host, slot)
+    identify(memory, segment_bytes, base_sequence=0, host=host, slot=slot)
     WORD.pack_into(memory, COMMITTED_AT, HEADER_BYTES)
     return memory
+
+
+def identify(memory: mmap.mmap, segment_bytes: int, *, base_sequence: int, host: int, slot: int) -> None:
+    """Writes what a segment is, and the checksum of that."""
+    identity = IDENTITY.pack(
+        MAGIC, FORMAT_VERSION, HEADER_BYTES, segment_bytes, base_sequence, time.time_ns(), host, slot
+    )
+    memory[: IDENTITY.size + CRC.size] = identity + CRC.pack(zlib.crc32(identity))
 
 
 def check_identity(memory: mmap.mmap, path: Path) -> tuple[int, int]:
@@ -74,9 +91,20 @@ def check_identity(memory: mmap.mmap, path: Path) -> tuple[int, int]:
         raise JournalCorrupt(f"{path}: starts with {magic!r}, not a journal segment")
     if version != FORMAT_VERSION or header_bytes != HEADER_BYTES:
         raise JournalCorrupt(f"{path}: format version {version}; this program reads version {FORMAT_VERSION}")
+    if zlib.crc32(memory[:IDENTITY_CRC_AT]) != CRC.unpack_from(memory, IDENTITY_CRC_AT)[0]:
+        raise JournalCorrupt(f"{path}: bytes 0 to {IDENTITY_CRC_AT}: the checksum of the header is wrong")
     committed, sealed = WORD.unpack_from(memory, COMMITTED_AT)[0], WORD.unpack_from(memory, SEALED_AT)[0]
-    if not HEADER_BYTES <= committed <= len(memory) or (not sealed and len(memory) != segment_bytes):
+    if (
+        not HEADER_BYTES <= committed <= len(memory)
+        or committed % ALIGN
+        or (not sealed and len(memory) != segment_bytes)
+    ):
         raise JournalCorrupt(f"{path}: {len(memory)} bytes long, {committed} committed, {segment_bytes} expected")
+    if sealed and _seal_crc(memory, sealed) != CRC.unpack_from(memory, SEAL_CRC_AT)[0]:
+        raise JournalCorrupt(f"{path}: bytes {COMMITTED_AT} to {SEAL_CRC_AT}: the checksum of the seal is wrong")
+    for begin, end in UNUSED:
+        if memory[begin:end] != bytes(end - begin):
+            raise JournalCorrupt(f"{path}: bytes {begin} to {end}: zeros expected in this part of the header")
     return segment_bytes, base
 
 
@@ -96,8 +124,14 @@ def is_sealed(memory: mmap.mmap) -> bool:
 def seal(memory: mmap.mmap) -> int:
     """Marks a segment as ended where its last commit stands; the bytes it then needs."""
     if not is_sealed(memory):
-        WORD.pack_into(memory, SEALED_AT, time.time_ns())
+        now = time.time_ns()
+        CRC.pack_into(memory, SEAL_CRC_AT, _seal_crc(memory, now))  # first: who sees the seal finds its checksum
+        WORD.pack_into(memory, SEALED_AT, now)
     return committed_bytes(memory)
+
+
+def _seal_crc(memory: mmap.mmap, sealed: int) -> int:
+    return zlib.crc32(WORD.pack(sealed), zlib.crc32(memory[:SEALED_AT]))
 
 
 def trim(path: Path, size: int) -> None:
@@ -144,8 +178,10 @@ class Ahead:
         self.segment_bytes = segment_bytes
         self.host = host
         self.slot = slot
-        self.failures = 0
+        self.failing = False  # written by whom the disk refused or gave something
         self._spare: mmap.mmap | None = None
+        self._writing: mmap.mmap | None = None  # the segment that was taken last
+        self._windows: dict[int, Window] = {}  # by the identity of the mapping: of the spare, and of what is written
         self._ended: queue.SimpleQueue[tuple[Path, int, int]] = queue.SimpleQueue()
         self._wanted = threading.Event()
         self._stopped = False
@@ -162,20 +198,14 @@ class Ahead:
         spare = self._spare
         if spare is None:
             return None
-        IDENTITY.pack_into(
-            spare,
-            0,
-            MAGIC,
-            FORMAT_VERSION,
-            HEADER_BYTES,
-            self.segment_bytes,
-            base_sequence,
-            time.time_ns(),
-            self.host,
-            self.slot,
-        )
-        os.rename(self.folder / AHEAD, segment_path(self.folder, base_sequence))
-        self._spare = None
+        identify(spare, self.segment_bytes, base_sequence=base_sequence, host=self.host, slot=self.slot)
+        try:
+            os.rename(self.folder / AHEAD, segment_path(self.folder, base_sequence))
+        except OSError as error:  # a disk that has become read-only: the spare one stays for later
+            self._tell(error)
+            return None
+        self._tell(None)
+        self._writing, self._spare = spare, None
         self._wanted.set()
         return spare
 
@@ -188,8 +218,11 @@ class Ahead:
         self._stopped = True
         self._wanted.set()
         self._thread.join(timeout=5.0)
-        self._trim_ended()
-        (self.folder / AHEAD).unlink(missing_ok=True)
+        try:
+            self._trim_ended()
+            (self.folder / AHEAD).unlink(missing_ok=True)
+        except OSError as error:  # the next writer of the folder does it
+            log.error("journal %s: %s; its last segments are not cut", self.folder.name, error)
 
     def _trim_ended(self) -> None:
         while not self._ended.empty():
@@ -198,14 +231,51 @@ class Ahead:
             note_sequence(self.folder, following)
 
     def _run(self) -> None:
-        while self._wanted.wait() and not self._stopped:
+        while not self._stopped:
+            if not self._wanted.wait(LOOK_S):
+                self._follow()
+                continue
             self._wanted.clear()
+            if self._stopped:
+                return
             try:
                 self._trim_ended()
                 if self._spare is None:
-                    self._spare = make_segment(self.folder / AHEAD, self.segment_bytes, host=self.host, slot=self.slot)
+                    self._spare = self._made()
+                self._tell(None)
             except OSError as error:
-                self.failures += 1
-                log.warning("journal %s: %s; trying again", self.folder.name, error)
-                time.sleep(0.5)
+                self._tell(error)
+                time.sleep(RETRY_S)
                 self._wanted.set()
+
+    def _tell(self, error: OSError | None) -> None:
+        """Says once that the disk refuses, and once that it gives again."""
+        if error is not None and not self.failing:
+            name = self.folder.name
+            log.error("journal %s: %s; calls are answered, and not journaled once this segment is full", name, error)
+        elif error is None and self.failing:
+            log.warning("journal %s: there is room again", self.folder.name)
+        self.failing = error is not None
+
+    def _made(self) -> mmap.mmap:
+        """A spare, of which only the beginning is in memory. Raises: OSError."""
+        spare = make_segment(self.folder / AHEAD, self.segment_bytes, host=self.host, slot=self.slot)
+        window, writing = Window(spare), self._writing
+        self._windows = {key: kept for key, kept in self._windows.items() if key == id(writing)}
+        if window.open():
+            self._windows[id(spare)] = window
+        return spare
+
+    def _follow(self) -> None:
+        """Moves the window of the segment that is written to where its writer stands."""
+        writing = self._writing
+        window = self._windows.get(id(writing))
+        if writing is None or window is None:
+            return
+        try:
+            window.move(committed_bytes(writing))
+        except ValueError:  # the writer has closed it, and takes the next
+            self._windows.pop(id(writing), None)
+        except OSError as error:
+            log.warning("journal %s: %s; its segment stays in memory whole", self.folder.name, error)
+            self._windows.pop(id(writing), None)

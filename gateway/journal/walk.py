@@ -7,20 +7,21 @@ as a jump in the sequence, and is counted.
 import json
 import mmap
 import os
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
 
 from gateway.journal.format import (
+    ALIGN,
     DATATYPES,
     FRAME,
     HEADER_BYTES,
     NUMPY_OF,
-    PREDICTION,
     PREDICTION_DTYPE,
     ROUTE,
     SCHEMA,
@@ -28,8 +29,16 @@ from gateway.journal.format import (
     JournalCorrupt,
     aligned,
 )
-from gateway.journal.segments import base_sequence_of, check_identity, committed_bytes, is_sealed, segments
+from gateway.journal.segments import (
+    base_sequence_of,
+    check_identity,
+    committed_bytes,
+    is_sealed,
+    next_sequence,
+    segments,
+)
 from gnomon.domain import Route
+from gnomon.errors import GnomonError
 from gnomon.registry.v1 import registry_pb2
 from gnomon.wire import decode
 
@@ -43,6 +52,7 @@ class Position(NamedTuple):
 
 
 START: Final = Position()
+LEARN_LIMIT: Final = 16_384
 
 
 class TensorView(NamedTuple):
@@ -66,10 +76,11 @@ class Batch:
     """Prediction frames of one segment. `headers` (n,) is a copy; tensors are views, gone when the reader moves on."""
 
     headers: np.ndarray[Any, Any]
-    offsets: list[int]
+    offsets: NDArray[np.int64]
     schemas: dict[int, dict[str, Any]]
     routes: dict[int, Route]
     memory: memoryview
+    words: NDArray[np.uint64]
     missed: int = 0
 
     def __len__(self) -> int:
@@ -77,14 +88,15 @@ class Batch:
 
     def text(self, row: int) -> tuple[str, str]:
         """(request id, reason) of a frame."""
-        at = self.offsets[row] + PREDICTION_DTYPE.itemsize
+        at = int(self.offsets[row]) + PREDICTION_DTYPE.itemsize
         middle = at + int(self.headers["request_id_bytes"][row])
         end = middle + int(self.headers["reason_bytes"][row])
-        return bytes(self.memory[at:middle]).decode("utf-8", "replace"), bytes(self.memory[middle:end]).decode()
+        request_id, reason = bytes(self.memory[at:middle]), bytes(self.memory[middle:end])
+        return request_id.decode("utf-8", "replace"), reason.decode("utf-8", "replace")
 
     def tensors(self, row: int) -> Iterator[TensorView]:
         header = self.headers[row]
-        at = self.offsets[row] + PREDICTION_DTYPE.itemsize
+        at = int(self.offsets[row]) + PREDICTION_DTYPE.itemsize
         at += aligned(int(header["request_id_bytes"]) + int(header["reason_bytes"]))
         for _ in range(int(header["tensors"])):
             direction, datatype, dimensions, index, size = TENSOR.unpack_from(self.memory, at)
@@ -115,57 +127,94 @@ class SegmentReader:
             self.memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self.view = memoryview(self.memory)
         self.base = check_identity(self.memory, self.path)[1]
+        self.words = np.frombuffer(self.memory, "<u8", len(self.memory) // ALIGN)
 
-    def read(self, start: int, limit: int, end: int | None = None) -> tuple[list[int], int]:
-        """Offsets of at most `limit` prediction frames from `start` on (before `end`), and where to go on.
+    def next(self, start: int, limit: int, end: int | None = None) -> tuple[Batch | None, int]:
+        """At most `limit` prediction frames from `start` on (before `end`), None for none; and where to go on.
 
-        Raises: JournalCorrupt at the first frame whose checksum is wrong.
+        Raises: JournalCorrupt at the first frame that is not whole, once what stands before it was given.
         """
-        committed, at = committed_bytes(self.memory) if end is None else end, start
-        offsets: list[int] = []
-        while at < committed and len(offsets) < limit:
-            size, checksum, kind, number, body = FRAME.unpack_from(self.memory, at)
-            if size < FRAME.size or at + size > committed or zlib.crc32(self.view[at + 8 : at + size]) != checksum:
-                raise JournalCorrupt(f"{self.path}: the frame at byte {at} has a wrong length or checksum")
-            if kind == PREDICTION:
-                offsets.append(at)
-            else:
-                self._learn(kind, number, bytes(self.view[at + FRAME.size : at + FRAME.size + body]))
-            at += size
-        return offsets, at
+        from gateway.journal import kernels  # compiled: only for who reads; a writer has no use for it
+
+        stop, at = committed_bytes(self.memory) if end is None else end, start
+        offsets, headers = np.empty(limit, np.int64), np.empty(limit, PREDICTION_DTYPE)
+        lines, found, why = headers.view("<u8").reshape(limit, -1), 0, kernels.OTHER
+        while why == kernels.OTHER:
+            more, at, why = kernels.walk(self.words, at, stop, offsets[found:], lines[found:])
+            found += more
+            if why == kernels.OTHER:
+                at = self._learn(at)
+        if why != kernels.WHOLE and not found:
+            wrong = "has a wrong length or checksum" if why == kernels.TORN else "holds what does not fit it"
+            raise JournalCorrupt(f"{self.path}: the frame at byte {at} {wrong}")
+        batch = Batch(headers[:found], offsets[:found], self.schemas, self.routes, self.view, self.words)
+        return batch if found else None, at
+
+    def read(self, start: int, limit: int) -> tuple[list[int], int]:
+        """As `next`, offsets alone; `batch` makes what belongs to them."""
+        batch, at = self.next(start, limit)
+        return [] if batch is None else batch.offsets.tolist(), at
+
+    def batch(self, offsets: list[int]) -> Batch:
+        """The frames at `offsets`, which `read` gave."""
+        from gateway.journal import kernels
+
+        found, headers = np.array(offsets, np.int64), np.empty(len(offsets), PREDICTION_DTYPE)
+        kernels.gather(self.words, found, headers.view("<u8").reshape(len(offsets), -1))
+        return Batch(headers, found, self.schemas, self.routes, self.view, self.words)
+
+    def batches(self, limit: int = 16_384) -> Iterator[Batch]:
+        """All that is there now. Raises: JournalCorrupt, after what stands before the bad frame."""
+        at = HEADER_BYTES
+        while True:
+            batch, at = self.next(at, limit)
+            if batch is None:
+                return
+            yield batch
 
     def learn(self, end: int) -> None:
         """Takes in the schemas and routes before `end`. Raises: JournalCorrupt."""
-        self.read(HEADER_BYTES, end, end)
+        at = HEADER_BYTES
+        while at < end:
+            at = self.next(at, LEARN_LIMIT, end)[1]
 
-    def headers(self, offsets: list[int]) -> np.ndarray[Any, Any]:
-        """Fixed parts of the frames at `offsets`, (n,) PREDICTION_DTYPE, copied."""
-        size = PREDICTION_DTYPE.itemsize
-        return np.frombuffer(b"".join([self.view[at : at + size] for at in offsets]), PREDICTION_DTYPE)
-
-    def batch(self, offsets: list[int], missed: int = 0) -> Batch:
-        return Batch(self.headers(offsets), offsets, self.schemas, self.routes, self.view, missed)
+    def learn_at(self, at: int) -> None:
+        """Takes in the schema or route at an offset. Raises: JournalCorrupt."""
+        self.next(at, 1, at + int(FRAME.unpack_from(self.memory, at)[0]))
 
     def exhausted(self, offset: int) -> bool:
         """Sealed, and read to the end. (Sealed is looked at first: the cursor is final then.)"""
         return is_sealed(self.memory) and offset >= committed_bytes(self.memory)
 
-    def _learn(self, kind: int, number: int, body: bytes) -> None:
-        if kind == SCHEMA:
-            self.schemas[number] = json.loads(body)
-        elif kind == ROUTE:
-            route = decode(registry_pb2.Route.FromString(body), Route)
-            self.routes[route.revision] = route
+    def _learn(self, at: int) -> int:
+        """Takes in a schema or a route of a right checksum; where the next frame begins. Raises: JournalCorrupt."""
+        size, _, kind, number, length = FRAME.unpack_from(self.memory, at)
+        try:
+            if FRAME.size + aligned(length) != size:
+                raise ValueError(f"{length} bytes do not fill a frame of {size}")
+            body = bytes(self.view[at + FRAME.size : at + FRAME.size + length])
+            if kind == SCHEMA:
+                self.schemas[number] = schema_of(body)
+            elif kind == ROUTE:
+                route = decode(registry_pb2.Route.FromString(body), Route)
+                self.routes[route.revision] = route
+            else:
+                raise ValueError(f"kind {kind} is none")
+        except (ValueError, DecodeError, GnomonError) as error:
+            raise JournalCorrupt(f"{self.path}: the frame at byte {at} cannot be understood: {error}") from None
+        return int(at + size)
 
 
-def end_sequence(path: Path) -> int:
-    """The sequence after a segment's last whole record; what a torn end holds is not counted."""
-    reader, at, following = SegmentReader(path), HEADER_BYTES, base_sequence_of(path)
-    while True:
-        offsets, at = reader.read(at, 65_536)
-        if not offsets:
-            return following
-        following = int(reader.headers(offsets[-1:])["sequence"][0]) + 1
+def schema_of(body: bytes) -> dict[str, Any]:
+    """Raises: ValueError for what is no description of a version."""
+    found = json.loads(body)
+    if not isinstance(found, dict):
+        raise ValueError("a schema is an object")  # noqa: TRY004 - of what was read
+    for side in ("inputs", "outputs", "live_outputs"):
+        specs = found.get(side, [])
+        if not isinstance(specs, list) or not all(isinstance(spec, dict) and "name" in spec for spec in specs):
+            raise ValueError(f"{side} of a schema are objects with names")
+    return found
 
 
 class JournalReader:
@@ -187,23 +236,29 @@ class JournalReader:
             segment = self._segment
             assert segment is not None
             try:
-                offsets, at = segment.read(self.position.offset, limit)
+                batch, at = segment.next(self.position.offset, limit)
             except JournalCorrupt:
                 self._skip(segment.base)
                 raise
-            if offsets:
-                return self._advance(segment, offsets, at)
+            if batch is not None:
+                return self._advance(segment, batch, at)
             self.position = self.position._replace(offset=at)
             if not segment.exhausted(at):
                 return None
             self._segment = None  # done with it: the next one is found by sequence
+            self._leave_out(next_sequence(segment.memory))
             if self.position.sequence <= segment.base:  # it held no prediction, and another may come under its name
                 self.position = self.position._replace(offset=0)
                 return None
         return None
 
-    def _advance(self, segment: SegmentReader, offsets: list[int], at: int) -> Batch:
-        batch = segment.batch(offsets)
+    def _leave_out(self, following: int) -> None:
+        """What was removed before a segment, or lost at the end of a sealed one: its writer says where it went on."""
+        if following > self.position.sequence:
+            self.missed += following - self.position.sequence
+            self.position = self.position._replace(sequence=following)
+
+    def _advance(self, segment: SegmentReader, batch: Batch, at: int) -> Batch:
         first, last = int(batch.headers["sequence"][0]), int(batch.headers["sequence"][-1])
         # Numbers that were never written (lost at the writer) or were removed before this reader came.
         batch.missed = last + 1 - self.position.sequence - len(batch) if last >= first else 0
@@ -220,6 +275,7 @@ class JournalReader:
                 if resumed:
                     return True
             elif base >= self.position.sequence and self._open(path, base):
+                self._leave_out(base)
                 self.position = Position(base, HEADER_BYTES, self.position.sequence)
                 return True
         return False

@@ -4,6 +4,7 @@ Owned by the worker's event loop: nothing here may be called from another thread
 any process; a power loss may take the last seconds (the kernel writes the pages back).
 """
 
+import ctypes
 import functools
 import json
 import logging
@@ -16,7 +17,6 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from gateway.journal import walk
 from gateway.journal.format import (
     ALIGN,
     ANSWERED,
@@ -36,10 +36,11 @@ from gateway.journal.format import (
     prediction_id,
 )
 from gateway.journal.segments import Ahead, base_sequence_of, read_sequence, recover, seal, segments
+from gateway.journal.tail import end_sequence
 
 log = logging.getLogger(__name__)
 
-NO_PARENT = bytes(16)
+NO_PARENT = NO_TRACE = bytes(16)
 PADDING = [bytes(size) for size in range(ALIGN)]
 PATIENCE_S = 0.02  # rather one short stall than a lost record; a disk that hangs costs it once
 CORRUPT_JUMP = 1_000_000  # sequences left out where a segment's end cannot be read: none is ever given twice
@@ -78,10 +79,11 @@ class Record(NamedTuple):
     reason: bytes = b""
     tensors: Sequence[TensorRecord] = ()
     parent_id: bytes = NO_PARENT
+    trace_id: bytes = NO_TRACE  # of the caller's W3C trace context
 
 
 @functools.lru_cache(4096)
-def _around(direction: int, index: int, datatype: str, shape: tuple[int, ...], size: int) -> tuple[bytes, bytes]:
+def around(direction: int, index: int, datatype: str, shape: tuple[int, ...], size: int) -> tuple[bytes, bytes]:
     """What stands before and after the data of a tensor: the same in every call of a client."""
     sizes = np.array(shape, "<u4").tobytes()
     head = TENSOR.pack(direction, DATATYPE_CODES[datatype], len(shape), index, size)
@@ -95,7 +97,7 @@ def _encoded(record: Record) -> list[Any]:
     for direction, index, datatype, shape, data in record.tensors:
         if type(data) is not bytes:
             data = memoryview(cast(Any, data)).cast("B")
-        before, after = _around(direction, index, datatype, shape, len(data))
+        before, after = around(direction, index, datatype, shape, len(data))
         pieces += (before, data, after)
     return pieces
 
@@ -106,8 +108,17 @@ def _fixed(kind: int, number: int, body: bytes) -> bytes:
     return FRAME.pack(size, 0, kind, number & 0xFFFFFFFF, len(body)) + body + bytes(aligned(len(body)) - len(body))
 
 
+class Open(ctypes.Structure):
+    """The open segment, as compiled code sees it too (JOURNAL in gateway.native.blocks)."""
+
+    _fields_ = [(name, ctypes.c_int64) for name in ("memory", "offset", "end", "sequence", "generation", "answered")]
+
+
 class Writer:
-    """Appends to the journal in `folder`. One writer a folder; it takes up where the last one stopped."""
+    """Appends to the journal in `folder`. One writer a folder; it takes up where the last one stopped.
+
+    `open` is shared with compiled code, which appends to the same segment between calls of Python's (gateway.lanes).
+    """
 
     def __init__(self, folder: Path, *, host: int, slot: int, segment_bytes: int, segment_max_age_s: float) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,24 +126,37 @@ class Writer:
         self.host = host
         self.slot = slot
         self.segment_max_age_s = segment_max_age_s
-        self.journaled = 0  # answered calls written, by this writer
         self.lost = 0  # records there was no segment for
-        self.sequence = self._recover()
+        self.open = Open(offset=HEADER_BYTES, sequence=self._recover())
         self._ahead = Ahead(folder, segment_bytes, host=host, slot=slot)
         self._schemas: dict[int, bytes] = {}  # number → JSON; written again into each segment that needs it
         self._routes: dict[int, bytes] = {}  # epoch → message
         self._introduced: set[tuple[int, int]] = set()  # (schema, epoch) that this segment's readers know
         self._memory: mmap.mmap | None = None
         self._base = 0  # sequence the open segment begins with
-        self._offset = HEADER_BYTES
-        self._end = 0  # of the open segment
+        self._pin: Any = None  # keeps the memory where it is
         self._opened = time.monotonic()
         self._patient = True  # whether the next segment is worth a moment's wait: not after it failed to come once
         self._rotate(wait_s=10.0)
 
     @property
+    def sequence(self) -> int:
+        """Of the record that comes next."""
+        return self.open.sequence  # type: ignore[no-any-return]
+
+    @property
+    def journaled(self) -> int:
+        """Answered calls written, by this writer."""
+        return self.open.answered  # type: ignore[no-any-return]
+
+    @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def failing(self) -> bool:
+        """The alarm: the disk gives no next segment, so that records are lost once this one is full."""
+        return self._ahead.failing
 
     def schema(self, description: dict[str, Any]) -> int:
         """A number for a Version's description (model, version, artifact_sha256, inputs, outputs, score)."""
@@ -152,20 +176,19 @@ class Writer:
         """Writes one call. False, and counted, when there is no segment to write to. No system call; bench/micro.py."""
         body = b"".join(_encoded(record))
         size = PREDICTION_FRAME.size + len(body)
-        if not self._room(size, record.schema, record.epoch):
-            self.lost += 1
-            self.sequence += 1
+        if not self.make_room(size, record.schema, record.epoch):
+            self._lose()
             return False
         head = PREDICTION_FRAME.pack(
             size, 0, PREDICTION, record.role, record.status, record.rule, len(record.tensors), len(record.request_id),
             record.schema, len(record.reason), min(record.rows, 65_535), self.sequence, record.prediction_id,
             record.parent_id, record.arrived_unix_ns, record.epoch, record.version, record.bucket, record.weight_bp,
-            record.key_hash, record.decode_ns, record.queue_ns, record.run_ns, record.total_ns,
+            record.key_hash, record.decode_ns, record.queue_ns, record.run_ns, record.total_ns, record.trace_id,
         )  # fmt: skip
         self._commit(head + body)
-        self.sequence += 1
+        self.open.sequence += 1
         WORD.pack_into(cast(mmap.mmap, self._memory), NEXT_AT, self.sequence)
-        self.journaled += record.status == ANSWERED
+        self.open.answered += record.status == ANSWERED
         return True
 
     def tick(self) -> None:
@@ -174,19 +197,26 @@ class Writer:
         if self._memory is None or (old and self.sequence > self._base):
             self._rotate()
 
+    def _lose(self) -> None:
+        """Leaves the number of a record out, where its readers and the next writer see it."""
+        self.lost += 1
+        self.open.sequence += 1
+        if self._memory is not None:
+            WORD.pack_into(self._memory, NEXT_AT, self.sequence)
+
     def close(self) -> None:
         """Seals what is open. The folder can then be read to its end."""
         self._seal()
         self._ahead.stop()
 
-    def _room(self, size: int, schema: int, epoch: int) -> bool:
+    def make_room(self, size: int, schema: int, epoch: int) -> bool:
         """Makes sure that a frame of `size` fits into the open segment, behind its schema and its route."""
-        if (schema, epoch) in self._introduced and self._offset + size <= self._end:
+        if (schema, epoch) in self._introduced and self.open.offset + size <= self.open.end:
             return True
         for _ in range(2):
             preface = self._preface(schema, epoch)
             needed = size + sum(map(len, preface))
-            if self._offset + needed <= self._end:
+            if self.open.offset + needed <= self.open.end:
                 for frame in preface:
                     self._commit(frame)
                 self._introduced.add((schema, epoch))
@@ -207,12 +237,12 @@ class Writer:
 
     def _commit(self, frame: bytes) -> None:
         """The frame with its checksum, then the cursor: a reader never believes half a frame."""
-        memory, at, size = self._memory, self._offset, len(frame)
+        memory, at, size = self._memory, self.open.offset, len(frame)
         assert memory is not None
         memory[at : at + size] = frame
         WORD.pack_into(memory, at, size | zlib.crc32(memoryview(frame)[8:]) << 32)
-        self._offset = at + size
-        WORD.pack_into(memory, COMMITTED_AT, self._offset)
+        self.open.offset = at + size
+        WORD.pack_into(memory, COMMITTED_AT, at + size)
 
     def _rotate(self, *, wait_s: float = 0.0) -> bool:
         """A fresh segment. Never a second one of the same base: the files would take each other's name."""
@@ -223,8 +253,9 @@ class Writer:
         if fresh is None:
             return False
         self._seal()
-        self._memory, self._offset, self._base = fresh, HEADER_BYTES, self.sequence
-        self._end = len(fresh)
+        self._memory, self._base, self._pin = fresh, self.sequence, ctypes.c_char.from_buffer(fresh)
+        self.open.memory, self.open.offset, self.open.end = ctypes.addressof(self._pin), HEADER_BYTES, len(fresh)
+        self.open.generation += 1
         WORD.pack_into(fresh, NEXT_AT, self.sequence)
         self._introduced.clear()
         self._opened = time.monotonic()
@@ -234,8 +265,9 @@ class Writer:
         if self._memory is not None:
             size = seal(self._memory)
             self._ahead.ended(self._base, size if self.sequence > self._base else 0, self.sequence)
+            self._pin = None
             self._memory.close()
-            self._memory, self._end = None, 0
+            self._memory, self.open.end = None, 0
 
     def _recover(self) -> int:
         """Seals what a killed writer left open; the sequence to go on from."""
@@ -243,7 +275,7 @@ class Writer:
         following = read_sequence(self.folder)
         for path in found[-2:]:
             try:
-                end = walk.end_sequence(path)
+                end = end_sequence(path)
                 following = max(following, end)
                 recover(path, empty=end == base_sequence_of(path))
             except JournalCorrupt as error:

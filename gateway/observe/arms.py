@@ -1,14 +1,14 @@
 """Calls per arm: an epoch's counts for the gates, and totals of all epochs for whoever looks at metrics."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.journal.format import ANSWERED, FAILED, STATUS_NAMES
+from gateway.journal.format import FAILED, STATUS_NAMES
 from gateway.observe import sparse
+from gateway.observe.calls import Calls
 from gnomon.domain import Role, Route
 from gnomon.evidence import ArmStats
 from gnomon.stats.latency import Histogram
@@ -46,17 +46,17 @@ class Arm:
     latency: Histogram = field(default_factory=Histogram)
     run: Histogram = field(default_factory=Histogram)
 
-    def update(self, headers: NDArray[Any], finite: NDArray[np.bool_], thresholds_us: tuple[int, ...]) -> None:
-        answered = headers["status"] == ANSWERED
-        good = headers[answered & finite]
-        self.answered += len(good)
-        self.failed += int((headers["status"] == FAILED).sum() + (answered & ~finite).sum())
+    def update(self, calls: Calls, thresholds_us: tuple[int, ...]) -> None:
+        answered = calls.answered()
+        good = answered.where(answered.finite)
+        self.answered += len(good.status)
+        self.failed += int(np.count_nonzero(calls.status == FAILED)) + len(answered.status) - len(good.status)
         self.over += [0] * (len(thresholds_us) - len(self.over))
         for index, threshold in enumerate(thresholds_us):
-            self.over[index] += int((good["total_ns"] > 1000 * threshold).sum())
-        timed = _timed(good)
-        self.latency.update(timed["total_ns"] / 1e3)
-        self.run.update(timed["run_ns"] / 1e3)
+            self.over[index] += int(np.count_nonzero(good.total_ns > 1000 * threshold))
+        timed = good.timed()
+        self.latency.update(timed.total_ns / 1e3)
+        self.run.update(timed.run_ns / 1e3)
 
     def stats(self, key: ArmKey) -> ArmStats:
         return ArmStats(
@@ -74,11 +74,12 @@ class Total:
     buckets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(LATENCY_EDGES_S) + 1, np.int64))
     sum_ns: int = 0
 
-    def update(self, headers: NDArray[Any]) -> None:
-        for status, count in zip(*np.unique(headers["status"], return_counts=True), strict=True):
-            name = STATUS_NAMES.get(int(status), "unknown")
-            self.calls[name] = self.calls.get(name, 0) + int(count)
-        answered = _timed(headers[headers["status"] == ANSWERED])["total_ns"].astype(np.int64)
+    def update(self, calls: Calls) -> None:
+        counts = np.bincount(calls.status)
+        for status in np.flatnonzero(counts).tolist():
+            name = STATUS_NAMES.get(status, "unknown")
+            self.calls[name] = self.calls.get(name, 0) + int(counts[status])
+        answered = calls.answered().timed().total_ns.astype(np.int64)
         self.buckets += np.bincount(np.searchsorted(_EDGES_NS, answered), minlength=len(self.buckets))
         self.sum_ns += int(answered.sum())
 
@@ -92,14 +93,12 @@ class Arms:
 
     def update(self, model: str, headers: NDArray[Any], finite: NDArray[np.bool_], routes: dict[int, Route]) -> None:
         """Counts calls of one model: `headers` (n,), and whether each one's scores are all numbers, (n,)."""
-        for epoch, version, role in _distinct(headers):
-            mask = (headers["epoch"] == epoch) & (headers["version"] == version) & (headers["role"] == role)
-            chosen = headers[mask]
-            self.totals.setdefault(TotalKey(model, version, role), Total()).update(chosen)
+        for epoch, version, role, calls in Calls.of(headers, finite).by_arm():
+            self.totals.setdefault(TotalKey(model, version, role), Total()).update(calls)
             if role in set(Role):
                 route = routes.get(epoch)
                 arm = self.arms.setdefault(ArmKey(model, epoch, version, role), Arm())
-                arm.update(chosen, finite[mask], route.latency_thresholds_us if route is not None else ())
+                arm.update(calls, route.latency_thresholds_us if route is not None else ())
 
     def forget(self, kept: int = EPOCHS_KEPT) -> None:
         """Drops the detail of all but the newest epochs of each model. Their calls stay in the totals."""
@@ -126,16 +125,6 @@ class Arms:
         for model, version, role, calls, buckets, sum_ns in state.get("totals", []):
             arms.totals[TotalKey(model, version, role)] = Total(calls, np.array(buckets, np.int64), sum_ns)
         return arms
-
-
-def _timed(headers: NDArray[Any]) -> NDArray[Any]:
-    """Without a shadow's calls that shared a run, which has no time of its own."""
-    shared: NDArray[np.bool_] = (headers["role"] == Role.SHADOW) & (headers["run_ns"] == 0)
-    return headers[~shared]
-
-
-def _distinct(headers: NDArray[Any]) -> Iterable[tuple[int, int, int]]:
-    return set(zip(headers["epoch"].tolist(), headers["version"].tolist(), headers["role"].tolist(), strict=True))
 
 
 def forget_epochs(found: dict[Any, Any], kept: int) -> None:

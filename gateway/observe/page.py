@@ -45,4 +45,6 @@ def publish_readers(page: Page, readers: Readers, consumer: str) -> None:
         page.set("gnomon_consumer_read_total", follower.read, **labels)
         page.set("gnomon_consumer_missed_total", follower.missed, **labels)
         page.set("gnomon_consumer_corrupt_total", follower.corrupt, **labels)
+        page.set("gnomon_consumer_cursor", follower.position.sequence, **labels)
         page.set("gnomon_consumer_pending", follower.pending(), **labels)
+        page.set("gnomon_consumer_pending_bytes", follower.pending_bytes(), **labels)

@@ -70,6 +70,7 @@ class Frames:
                 weight_bp=arm.weight_bp, key_hash=int(header["key_hash"]), rows=int(header["rows"]), queue_ns=waited_ns,
                 run_ns=ran.run_ns, total_ns=ran.run_ns, request_id=batch.text(ran.item.row)[0].encode(),
                 tensors=_tensors(ran, servable), parent_id=bytes(header["prediction_id"]),
+                trace_id=bytes(header["trace_id"]),
             )
         )  # fmt: skip
 

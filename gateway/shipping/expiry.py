@@ -8,16 +8,15 @@ from gateway.shipping.names import PREDICTIONS_DATASET, SHADOW_DATASET, model_fo
 from gateway.shipping.stores import Store
 
 
-def remove_expired(store: Store, retentions: Mapping[str, int], now: datetime) -> list[PurePosixPath]:
-    """Removes the days of each model that ended more than its seconds ago. What was removed. Raises: OSError."""
-    gone = []
-    for model, retention_s in retentions.items():
-        for dataset in (PREDICTIONS_DATASET, SHADOW_DATASET):
-            for folder in store.folders(model_folder(dataset, model)):
-                if is_expired(folder.name, retention_s, now):
-                    store.remove(folder)
-                    gone.append(folder)
-    return gone
+def expired_days(store: Store, retentions: Mapping[str, int], now: datetime) -> list[PurePosixPath]:
+    """The folders of each model's days that ended more than its seconds ago. Raises: OSError."""
+    return [
+        folder
+        for model, retention_s in retentions.items()
+        for dataset in (PREDICTIONS_DATASET, SHADOW_DATASET)
+        for folder in store.folders(model_folder(dataset, model))
+        if is_expired(folder.name, retention_s, now)
+    ]
 
 
 def is_expired(name: str, retention_s: int, now: datetime) -> bool:

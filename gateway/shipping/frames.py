@@ -1,7 +1,5 @@
 """Prediction frames of a sealed segment in place: checked, found, and their fixed parts side by side."""
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,14 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.journal.format import ALIGN, FRAME, HEADER_BYTES, PREDICTION_DTYPE, SCHEMA
+from gateway.journal.format import ALIGN, HEADER_BYTES, PREDICTION_DTYPE, JournalCorrupt
 from gateway.journal.segments import committed_bytes
 from gateway.journal.walk import SegmentReader
-from gateway.shipping import kernels
 
 HEAD_BYTES = PREDICTION_DTYPE.itemsize
-assert HEAD_BYTES % 8 == 0
-TABLES = kernels.crc_tables()
 
 
 @dataclass(frozen=True)
@@ -79,29 +74,20 @@ class Walked:
 
     frames: Frames
     schemas: dict[int, dict[str, Any]]
-    corrupt_at: int | None  # the byte where a frame's length or checksum is wrong; what follows is left out
+    corrupt: str  # what is wrong with the first frame that is not whole; it and what follows are left out
 
 
 def walk(reader: SegmentReader) -> Walked:
     """Every frame of a sealed segment up to the first bad one."""
-    memory = Memory(np.frombuffer(reader.memory, np.uint8))
-    end = committed_bytes(reader.memory)
-    room = (end - HEADER_BYTES) // FRAME.size + 1
-    offsets, others = np.empty(room, np.int64), np.empty(room, np.int64)
-    words = memory.words
-    found, other, at = kernels.scan(memory.octets, words, HEADER_BYTES, end, TABLES, offsets, others)
-    schemas = dict(_schemas(reader, others[:other].tolist()))
-    return Walked(_frames(memory, offsets[:found].copy()), schemas, None if at == end else int(at))
-
-
-def _frames(memory: Memory, offsets: NDArray[np.int64]) -> Frames:
-    heads = np.empty((len(offsets), HEAD_BYTES // 8), np.uint64)
-    kernels.heads(memory.words, offsets, heads)
-    return Frames(memory, offsets, heads.view(PREDICTION_DTYPE).reshape(len(offsets)))
-
-
-def _schemas(reader: SegmentReader, others: list[int]) -> Iterator[tuple[int, dict[str, Any]]]:
-    for at in others:
-        _, _, kind, number, body = FRAME.unpack_from(reader.memory, at)
-        if kind == SCHEMA:
-            yield number, json.loads(reader.view[at + FRAME.size : at + FRAME.size + body].tobytes())
+    end, corrupt = committed_bytes(reader.memory), ""
+    limit = (end - HEADER_BYTES) // HEAD_BYTES + 1  # more than there can be
+    offsets, headers = np.empty(0, np.int64), np.empty(0, PREDICTION_DTYPE)
+    try:
+        batch, at = reader.next(HEADER_BYTES, limit)
+        if batch is not None:
+            offsets, headers = batch.offsets, batch.headers
+        if at < end:
+            reader.next(at, 1)
+    except JournalCorrupt as error:
+        corrupt = str(error)
+    return Walked(Frames(Memory(np.frombuffer(reader.memory, np.uint8)), offsets, headers), reader.schemas, corrupt)

@@ -1,4 +1,4 @@
-"""Compiled loops over a mapped segment: finding frames, checking them, and copying what lies in them into columns.
+"""Compiled loops over a mapped segment: copying what lies in its frames into columns.
 
 No Python per record: a segment of two hundred thousand frames is some twenty calls of these. All take the segment as
 an array of bytes, or of wider words where what they read is aligned to them.
@@ -12,15 +12,9 @@ import numpy as np
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from gateway.journal.format import FRAME, PREDICTION
-
 Octets = NDArray[np.uint8]
-Words = NDArray[np.uint64]
 Longs = NDArray[np.int64]
 
-FRAME_BYTES = FRAME.size
-POLYNOMIAL = 0xEDB88320  # of zlib's CRC-32, reflected
-BYTE = np.uint64(0xFF)
 DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
@@ -45,70 +39,6 @@ class Kernel:
             result = compiled(*arguments)
         self._compiled = compiled
         return result
-
-
-def crc_tables() -> NDArray[np.uint32]:
-    """(8, 256): table k takes a byte k places ahead of the end of 8. Source: Kounavis and Berry, slicing-by-8, 2005."""
-    table: NDArray[Any] = np.arange(256, dtype=np.uint32)
-    for _ in range(8):
-        table = (table >> 1) ^ (np.uint32(POLYNOMIAL) * (table & 1))
-    tables = [table]
-    for _ in range(7):
-        tables.append((tables[-1] >> 8) ^ table[tables[-1] & 0xFF])
-    return np.ascontiguousarray(tables, np.uint32)
-
-
-@register_jitable
-def _crc32(words: Words, begin: Any, end: Any, tables: NDArray[np.uint32]) -> np.uint32:
-    """zlib.crc32 of 8-byte words [begin, end)."""
-    crc = np.uint64(0xFFFFFFFF)
-    for at in range(begin, end):
-        word = words[at] ^ crc
-        crc = np.uint64(
-            tables[7, word & BYTE]
-            ^ tables[6, (word >> np.uint64(8)) & BYTE]
-            ^ tables[5, (word >> np.uint64(16)) & BYTE]
-            ^ tables[4, (word >> np.uint64(24)) & BYTE]
-            ^ tables[3, (word >> np.uint64(32)) & BYTE]
-            ^ tables[2, (word >> np.uint64(40)) & BYTE]
-            ^ tables[1, (word >> np.uint64(48)) & BYTE]
-            ^ tables[0, word >> np.uint64(56)]
-        )
-    return np.uint32(crc ^ np.uint64(0xFFFFFFFF))
-
-
-def _scan(
-    memory: Octets, words: Words, start: int, end: int, tables: NDArray[np.uint32], frames: Longs, others: Longs
-) -> tuple[int, int, int]:
-    """Offsets of prediction frames, and of the others, in [start, end).
-
-    (predictions, others, where it stopped): at `end`, or at the first frame whose length or checksum is wrong.
-    """
-    found, other = 0, 0
-    at: Any = start
-    while at < end:
-        head = words[at >> 3]
-        size = np.int64(head & np.uint64(0xFFFFFFFF))
-        if size < FRAME_BYTES or size & 7 or at + size > end:
-            break
-        if _crc32(words, (at + 8) >> 3, (at + size) >> 3, tables) != np.uint32(head >> np.uint64(32)):
-            break
-        if memory[at + 8] == PREDICTION:
-            frames[found] = at
-            found += 1
-        else:
-            others[other] = at
-            other += 1
-        at += size
-    return found, other, at
-
-
-def _heads(words: Words, frames: Longs, heads: Words) -> None:
-    """The fixed part of each frame, (n, words of it)."""
-    for row in range(len(frames)):
-        at = frames[row] >> 3
-        for word in range(heads.shape[1]):
-            heads[row, word] = words[at + word]
 
 
 def _locate(
@@ -210,8 +140,6 @@ def _hexadecimal(ids: Octets, text: Octets) -> None:
             to += 2
 
 
-scan = Kernel(_scan)
-heads = Kernel(_heads)
 locate = Kernel(_locate)
 transpose = Kernel(_transpose)
 count_elements = Kernel(_count_elements)

@@ -1,7 +1,8 @@
 """Where a segment's rows go: names made of what the rows are, so that shipping again replaces the same files."""
 
+import urllib.parse
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from gateway.layout import SHADOW_JOURNAL
@@ -25,6 +26,14 @@ class Partition(NamedTuple):
         at = datetime.fromtimestamp(self.hour * 3600, UTC)
         folder = model_folder(dataset(journal), self.model) / f"date={at:%Y-%m-%d}" / f"hour={at:%H}"
         return folder / f"{journal}-{base_sequence:016d}-v{self.version}.parquet"
+
+
+def local_folder(export_url: str, folder: Path) -> Path | None:
+    """Where on this host exports go, by the setting: empty is `folder`; None where they go elsewhere."""
+    parts = urllib.parse.urlsplit(export_url)
+    if not export_url:
+        return folder
+    return Path(urllib.parse.unquote(parts.path)) if parts.scheme in ("file", "local") else None
 
 
 def dataset(journal: str) -> str:

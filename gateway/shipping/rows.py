@@ -72,6 +72,7 @@ def _who(part: Part, journal: str) -> dict[str, pa.Array]:
         "prediction_id": text.uuids(headers["prediction_id"]),
         "parent_id": text.uuids(headers["parent_id"], nullable=True),
         "request_id": text.request_ids(part.frames),
+        "trace_id": text.trace_ids(headers["trace_id"]),
         "journal": _same(part.frames, journal),
         "sequence": pa.array(headers["sequence"].astype(np.int64)),
         "arrived": pa.array((headers["arrived_unix_ns"] // np.uint64(1000)).astype(np.int64)).cast(TIMESTAMP),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gateway.journal.format import STATUS_NAMES
-from gateway.journal.segments import committed_bytes, is_sealed
+from gateway.journal.segments import committed_bytes, is_sealed, next_sequence
 from gateway.journal.walk import Position, SegmentReader
 from gateway.shipping.frames import walk
 from gateway.shipping.names import dataset, folder_model
@@ -42,9 +42,9 @@ class Segment:
 
 
 def read_sealed(path: Path, journal: str) -> Segment | None:
-    """None for a segment that is not sealed yet. Raises: FileNotFoundError, JournalCorrupt.
+    """None for a segment that is not sealed yet, or that holds nothing: another may come under its name.
 
-    One with a corrupt frame is read up to there.
+    One with a corrupt frame is read up to there. Raises: FileNotFoundError, JournalCorrupt.
     """
     reader = SegmentReader(path)
     if not is_sealed(reader.memory):
@@ -52,11 +52,12 @@ def read_sealed(path: Path, journal: str) -> Segment | None:
     walked = walk(reader)
     sequences = walked.frames.headers["sequence"]
     following = int(sequences[-1]) + 1 if len(sequences) else reader.base
-    corrupt = ""
-    if walked.corrupt_at is not None:
-        corrupt = f"{path}: the frame at byte {walked.corrupt_at} has a wrong length or checksum"
+    if not walked.corrupt:
+        following = max(following, next_sequence(reader.memory))  # its writer says what it left out at the end
+        if following == reader.base:
+            return None
     return Segment(
         journal=journal, base=reader.base, end=Position(reader.base, committed_bytes(reader.memory), following),
         parts=tuple(parts(walked.frames, walked.schemas)) if len(sequences) else (),
-        gaps=following - reader.base - len(sequences), corrupt=corrupt,
+        gaps=following - reader.base - len(sequences), corrupt=walked.corrupt,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from gateway.shipping import parquet
+from gateway.shipping.names import local_folder
 
 # Their objects appear whole and replace one another. Elsewhere a file gets its name when it is complete.
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "memory"})
@@ -119,9 +120,5 @@ def _told(url: str) -> Iterator[None]:
 
 def store_of(export_url: str, folder: Path, gateway_id: str) -> Store:
     """Of the setting: empty is the gateway's own folder."""
-    if not export_url:
-        return Folder(folder)
-    parts = urllib.parse.urlsplit(export_url)
-    if parts.scheme in ("file", "local"):
-        return Folder(Path(urllib.parse.unquote(parts.path)))
-    return Remote(export_url, gateway_id)
+    local = local_folder(export_url, folder)
+    return Remote(export_url, gateway_id) if local is None else Folder(local)

@@ -11,6 +11,8 @@ from gateway.shipping import kernels
 from gateway.shipping.frames import Frames, Memory
 
 _UUID_BYTES = 36
+_TRACE_BYTES = 32
+_HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), np.uint8).reshape(256, 2)
 
 
 def uuids(raw: NDArray[Any], *, nullable: bool = False) -> pa.Array:
@@ -24,6 +26,17 @@ def uuids(raw: NDArray[Any], *, nullable: bool = False) -> pa.Array:
     offsets = np.arange(len(raw) + 1, dtype=np.int32) * _UUID_BYTES
     array = pa.StringArray.from_buffers(len(raw), pa.py_buffer(offsets), pa.py_buffer(text))
     return array if empty is None else pa.compute.if_else(pa.array(empty), pa.scalar(None, pa.string()), array)
+
+
+def trace_ids(raw: NDArray[Any]) -> pa.Array:
+    """Ids (n,) of 16 bytes as 32 digits; all zero is null."""
+    octets = np.frombuffer(raw.tobytes(), np.uint8).reshape(len(raw), 16)
+    given = octets.any(axis=1)
+    if not given.any():
+        return pa.nulls(len(raw), pa.string())
+    offsets = np.arange(len(raw) + 1, dtype=np.int32) * _TRACE_BYTES
+    array = pa.StringArray.from_buffers(len(raw), pa.py_buffer(offsets), pa.py_buffer(_HEX[octets]))
+    return pa.compute.if_else(pa.array(given), array, pa.scalar(None, pa.string()))
 
 
 def request_ids(frames: Frames) -> pa.Array:

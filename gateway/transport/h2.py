@@ -1,23 +1,20 @@
-"""Bytes ↔ streams of one HTTP/2 connection. The only module that knows the binding of libnghttp2.
+"""Bytes ↔ streams of one HTTP/2 connection.
 
 Received data is acknowledged as it is taken, so a stream whose owner does not read stops its sender at the window. What
 is sent waits in the engine until the peer's window and its socket take it; owners that write much ask `queued` first.
 
-Known weakness of the binding: bytes of a DATA frame cut off by our own RST_STREAM never return to the connection's
-window. So a call that ends early is not reset: its client closes it, and `reap` resets what stays open.
+A call that ends early is not reset, which would cost its client the answer: the client closes it, and `reap` resets
+what stays open.
 """
 
 import asyncio
-import contextlib
 import logging
 import struct
 from typing import Any
 
-import ngh2
-from ngh2 import DataReceived, RequestReceived, StreamClosed
-
+from gateway.native import blocks
+from gateway.transport.engine import Engine, EngineError, Event, packed, unpacked
 from gateway.transport.guard import Guard
-from gateway.transport.limits import Limits
 from gateway.transport.listener import peer_name
 from gateway.transport.metadata import Headers
 from gateway.transport.stream import Acceptor, Stream
@@ -25,24 +22,13 @@ from gateway.transport.stream import Acceptor, Stream
 log = logging.getLogger(__name__)
 
 FRAME_BYTES = 256 << 10  # larger frames than the protocol's 16 KiB: fewer events per message
-CALM = int(ngh2.ErrorCode.ENHANCE_YOUR_CALM)
-REFUSED = int(ngh2.ErrorCode.REFUSED_STREAM)
-CANCELLED = int(ngh2.ErrorCode.CANCEL)
+NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, CANCELLED, CALM = 0, 1, 2, 8, 11  # RFC 9113, section 7
+ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 2, 3, 4, 5, 6
+PING = bytes(8)
 DRAIN_PING = b"draining"
+DRAIN_PING_VALUE = int.from_bytes(DRAIN_PING, "little")
 DRAIN_PING_S = 2.0  # how long its answer may take
 LINGER_S = 5.0  # how long a call that was answered early may stay half open
-
-
-def configuration(limits: Limits) -> ngh2.Configuration:
-    return ngh2.Configuration(
-        auto_window_update=False,
-        # Above ours, whose GOAWAY says why.
-        stream_reset_rate_limit=(2 * limits.reset_burst, 2 * limits.reset_rate),
-        glitch_rate_limit=(2 * limits.idle_frame_burst, 2 * limits.idle_frame_rate),
-        max_inbound_header_list_size=4 * limits.header_list_bytes,
-        max_inbound_header_count=512,
-        max_outbound_ack=256,
-    )
 
 
 def goaway(code: int, last: int, reason: bytes) -> bytes:
@@ -56,29 +42,30 @@ def goaway(code: int, last: int, reason: bytes) -> bytes:
 class Http2(asyncio.Protocol):
     """One connection. Everything here runs in its event loop.
 
-    `streams` holds the calls that can still end in an answer; `now` is when the bytes at hand arrived.
+    `streams` holds the calls that can still end in an answer; `now` is when the bytes at hand arrived. Bytes come from
+    asyncio under TLS (`data_received`), else compiled code has read them (`arrived`).
     """
 
     __slots__ = (
-        "_acceptor", "_answered", "_clock", "_dirty", "_engine", "_finished", "_guard", "_last", "_outbox", "_paused",
-        "_transport", "_waiting", "born", "drained_at", "draining", "ended_at", "ending", "expires", "heard", "limits",
+        "_acceptor", "_clock", "_dirty", "_engine", "_finished", "_guard", "_heard", "_outbox", "_paused",
+        "_transport", "_waiting", "born", "drained_at", "draining", "ended_at", "ending", "expires", "limits",
         "now", "peer", "pinged", "received", "refusing", "settled", "streams", "tls",
     )  # fmt: skip
 
     def __init__(self, acceptor: Acceptor) -> None:
         limits = self.limits = acceptor.limits
         self._acceptor, self._outbox, self._clock = acceptor, acceptor.outbox, acceptor.clock
-        self.born = self.heard = self.now = self._clock()
+        self.born = self._heard = self.now = self._clock()
         self._guard = Guard(limits, self.now)
-        self._engine = ngh2.Connection(ngh2.Role.SERVER, configuration(limits))
+        self._engine = Engine(acceptor.world)
+        acceptor.world.connections[self._engine.address] = self
         self.streams: dict[int, Stream] = {}
         self._finished: dict[int, float] = {}  # answered, and the client has not ended them: since when
         self._waiting: dict[int, Stream] = {}  # those that have more to write than may be queued
         self._transport: Any = None
-        self._dirty = self._paused = self._answered = False
+        self._dirty = self._paused = False
         self.draining = self.refusing = self.ending = self.settled = False
         self.drained_at = self.ended_at = self.expires = float("inf")
-        self._last = 0
         self.pinged: float | None = None  # when our PING left, while its answer is due
         self.received = 0  # bytes of unfinished messages, counted by their calls
         self.peer = "unknown"
@@ -92,75 +79,125 @@ class Http2(asyncio.Protocol):
         self.tls = transport.get_extra_info("ssl_object")
         spoken = self.tls is None or self.tls.selected_alpn_protocol() == "h2"
         if not spoken or not self._acceptor.opened(self):
-            self.ending = True
+            self._end()
             self._transport.close()
             return
+        self._engine.blocked = True  # asyncio writes: under TLS for good
+        if self.tls is None:
+            # Only once asyncio has begun to read can it be told to leave that.
+            asyncio.get_running_loop().call_soon(self._take_socket)
         limits = self.limits
-        setting = ngh2.Setting
-        self._engine.initiate_connection({
-            setting.MAX_CONCURRENT_STREAMS: limits.max_streams,
-            setting.INITIAL_WINDOW_SIZE: limits.stream_window_bytes,
-            setting.MAX_FRAME_SIZE: FRAME_BYTES,
-            setting.MAX_HEADER_LIST_SIZE: limits.header_list_bytes,
-            setting.ENABLE_PUSH: 0,
-        })  # fmt: skip
-        self._engine.set_local_window_size(limits.connection_window_bytes)
+        settings = {
+            MAX_CONCURRENT_STREAMS: limits.max_streams,
+            INITIAL_WINDOW_SIZE: limits.stream_window_bytes,
+            MAX_FRAME_SIZE: FRAME_BYTES,
+            MAX_HEADER_LIST_SIZE: limits.header_list_bytes,
+            ENABLE_PUSH: 0,
+        }
+        self._engine.start(settings, limits.connection_window_bytes)
         self.touch()
+
+    def _take_socket(self) -> None:
+        """From here on compiled code reads; whatever asyncio has read was handed on."""
+        if not (self.ending or self._transport.is_closing()):
+            self._transport.pause_reading()
+            self._engine.watch(self._transport.get_extra_info("socket").fileno())
+            self._unblock()
 
     def data_received(self, data: bytes) -> None:
         if self.ending:
             return
-        self.now = self.heard = self._clock()
+        self.now = self._heard = self._clock()
         try:
-            self._engine.receive_data(data)
-        except ngh2.NGH2Error as error:
-            abusive = isinstance(error, ngh2.DenialOfServiceError)
-            self.fail(CALM if abusive else int(ngh2.ErrorCode.PROTOCOL_ERROR), str(error).encode())
+            self._take(data)
+        except EngineError as error:
+            self._broken(error)
+
+    def _take(self, data: bytes) -> None:
+        """Raises: EngineError."""
+        if len(data) > blocks.SLICE_BYTES:
+            for at in range(0, len(data), blocks.SLICE_BYTES):
+                self._take(data[at : at + blocks.SLICE_BYTES])
             return
-        self._dispatch()
-        if not self._dirty:
-            self._dirty = True
-            self._outbox.add(self)
+        while not self.ending:
+            taken, todo = self._engine.receive(data)
+            if todo & blocks.HAS_WORK:
+                self._acceptor.work()
+            self._do(todo)
+            if taken == len(data):
+                return
+            data = data[taken:]
+
+    def _do(self, todo: int) -> None:
+        if todo & blocks.HAS_EVENTS:
+            self.dispatch()
+        if todo & (blocks.WANTS_WRITE | blocks.IS_OVER):
+            self.touch()
+
+    @property
+    def heard(self) -> float:
+        """When the peer last sent anything."""
+        return max(self._heard, self._engine.heard_s)
+
+    def arrived(self, what: int, code: int, todo: int) -> None:
+        """Compiled code has read the socket, and something of it is Python's."""
+        self.now = self._clock()
+        if what == blocks.TODO:
+            self._do(todo)
+        elif what == blocks.ENGINE_FAILED:
+            self._broken(self._engine.error(code))
+        else:
+            self._hang_up(abort=what != blocks.SOCKET_ENDED)
+
+    def _broken(self, error: EngineError) -> None:
+        self.fail(CALM if error.flooded else PROTOCOL_ERROR, str(error).encode())
 
     def pause_writing(self) -> None:
         self._paused = True
+        self._engine.pause(True)
 
     def resume_writing(self) -> None:
         self._paused = False
+        self._engine.pause(False)
         self.touch()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.ending = True
+        self._end()
         self._lose_streams()
+        self._acceptor.world.connections.pop(self._engine.address, None)
+        self._engine.close()
         self._acceptor.closed(self)
 
     # What arrived.
 
-    def _dispatch(self) -> None:
-        streams, engine = self.streams, self._engine
-        for event in engine.events():
-            kind = type(event)
-            if kind is DataReceived:
-                stream, data = streams.get(event.stream_id), event.data  # type: ignore[attr-defined]
-                if (stream is None or stream.receive(data, event.end_stream)) and data:  # type: ignore[attr-defined]
-                    engine.acknowledge_received_data(len(data), event.stream_id)  # type: ignore[attr-defined]
-                if not data and not event.end_stream:  # type: ignore[attr-defined]
-                    self._judge(self._guard.idle_frame(self.now))
-            elif kind is RequestReceived:
-                self._begin(event)  # type: ignore[arg-type]
-            elif kind is StreamClosed:
-                self._forget(event.stream_id)  # type: ignore[attr-defined]
+    def dispatch(self) -> None:
+        """Hands on what the engine has to tell."""
+        for event in list(self._engine.events()):
+            kind, stream_id, value, data = event
+            if kind == blocks.DATA:
+                self._data(stream_id, data, value)
+            elif kind == blocks.REQUEST:
+                self._begin(event)
+            elif kind == blocks.CLOSED:
+                self._forget(stream_id)
             else:
                 self._control(event)
             if self.ending:
                 return
 
-    def _begin(self, event: RequestReceived) -> None:
-        self._last = event.stream_id
-        stream = self._acceptor.accept(self, event.stream_id, event.headers)
+    def _data(self, stream_id: int, data: bytes, value: int) -> None:
+        stream, ended = self.streams.get(stream_id), bool(value & blocks.IS_LAST)
+        taken = stream is None or stream.receive(data, ended)
+        if taken and data and not value & blocks.IS_CONSUMED:
+            self.consumed(stream_id, len(data))
+        if not data and not ended:
+            self._judge(self._guard.idle_frame(self.now))
+
+    def _begin(self, event: Event) -> None:
+        stream = self._acceptor.accept(self, event.stream_id, unpacked(event.data))
         if stream is not None:
             self.streams[event.stream_id] = stream
-            if event.end_stream:
+            if event.value:
                 stream.receive(b"", True)
 
     def _forget(self, stream_id: int) -> None:
@@ -170,28 +207,25 @@ class Http2(asyncio.Protocol):
         if stream is not None:
             stream.lost()
 
-    def _control(self, event: ngh2.Event) -> None:
+    def _control(self, event: Event) -> None:
         """The frames that are not a call's own."""
-        match event:
-            case ngh2.WindowUpdated():
-                return  # flushing tells the streams
-            case ngh2.StreamReset():
+        match event.kind:
+            case blocks.RESET:
                 self._judge(self._guard.reset(self.now))
-            case ngh2.TrailersReceived():
+            case blocks.TRAILERS:
                 if (stream := self.streams.get(event.stream_id)) is not None:
                     stream.receive(b"", True)
-            case ngh2.PingReceived():
-                self._judge(self._guard.ping(self.now, sent_since=self._answered))
-                self._answered = False
-            case ngh2.PingAcknowledged(opaque_data=data):
+            case blocks.PING:
+                self._judge(self._guard.ping(self.now, sent_since=self._engine.answered()))
+            case blocks.PING_ANSWERED:
                 self.pinged = None
-                if data == DRAIN_PING:
+                if event.value == DRAIN_PING_VALUE:
                     self._refuse_more()
-            case ngh2.SettingsReceived():
+            case blocks.SETTINGS:
                 self.settled = True
                 self._judge(self._guard.idle_frame(self.now))
-            case ngh2.ConnectionClosed():
-                self._leave()
+            case blocks.IDLE:
+                self._judge(self._guard.idle_frame(self.now))
 
     def _judge(self, reason: bytes | None) -> None:
         if reason is not None and not self.ending:
@@ -211,71 +245,91 @@ class Http2(asyncio.Protocol):
         self._dirty = False
         if self._paused or self.ending:
             return
-        try:
-            data = self._engine.data_to_send()
-        except ngh2.NGH2Error as error:
-            self.fail(int(ngh2.ErrorCode.INTERNAL_ERROR), str(error).encode())
-            return
-        if data:
-            self._transport.write(data)
-        self._dispatch()
-        if data and self._waiting:
+        self.sent(self._engine.flush())
+
+    def _unblock(self) -> None:
+        """Compiled code writes again once asyncio holds nothing that must go first."""
+        if self._engine.watched and not self._transport.get_write_buffer_size():
+            self._engine.blocked = False
+
+    def sent(self, what: int) -> None:
+        """The engine has sent what it had; what its socket did not take is in the buffer of the world."""
+        world, code = self._acceptor.world, self._acceptor.world.get(blocks.WORLD.FOUND_SIZE)
+        if what == blocks.ENGINE_FAILED:
+            self.fail(INTERNAL_ERROR, str(self._engine.error(code)).encode())
+        elif what == blocks.SOCKET_FAILED:
+            self._hang_up(abort=True)
+        elif what != blocks.NOTHING:
+            todo = world.get(blocks.WORLD.FOUND_TODO)
+            if what == blocks.SOCKET_FULL:
+                self._write(world.unsent())
+            self._follow(todo)
+        if self._waiting:
             waiting, self._waiting = self._waiting, {}
             for stream in waiting.values():
                 stream.writable()
 
+    def _write(self, data: bytes) -> None:
+        self._engine.blocked = True
+        self._transport.write(data)
+        if self.tls is None:
+            asyncio.get_running_loop().call_soon(self._unblock)
+
+    def _follow(self, todo: int) -> None:
+        """What comes of having sent something."""
+        if todo & blocks.HAS_EVENTS:
+            self.dispatch()
+        if todo & blocks.IS_OVER and not self.ending:
+            self._leave()
+        elif todo & blocks.WANTS_WRITE:
+            self.touch()  # there is more than one write takes
+
     def answer(self, stream_id: int, headers: Headers, message: bytes, trailers: Headers) -> None:
         """A whole answer with one framed message. The stream is its owner's no more."""
-        engine = self._engine
         self.streams.pop(stream_id, None)
-        try:
-            engine.send_response(stream_id, headers)
-            engine.send_data(stream_id, message)
-            engine.send_trailers(stream_id, trailers)
-        except ngh2.NGH2Error:
+        engine = self._engine
+        if self.ending or not engine.headers(stream_id, *packed(headers), body=True):
             return  # taken back by its client in the very bytes that are being read
-        self._answered = True
+        engine.data(stream_id, message)
+        engine.trailers(stream_id, *packed(trailers))
         if not self._dirty:
             self._dirty = True
             self._outbox.add(self)
 
     def headers(self, stream_id: int, headers: Headers) -> None:
-        with contextlib.suppress(ngh2.NGH2Error):
-            self._engine.send_response(stream_id, headers)
-        self._answered = True
-        self.touch()
+        if not self.ending:
+            self._engine.headers(stream_id, *packed(headers), body=True)
+            self.touch()
 
     def data(self, stream_id: int, data: bytes) -> None:
-        with contextlib.suppress(ngh2.NGH2Error):
-            self._engine.send_data(stream_id, data)
-        self._answered = True
-        self.touch()
+        if not self.ending:
+            self._engine.data(stream_id, data)
+            self.touch()
 
     def end(self, stream_id: int, trailers: Headers, *, begun: bool) -> None:
         """Trailers; as the only headers where none were sent. The stream is its owner's no more."""
         self.streams.pop(stream_id, None)
         self._waiting.pop(stream_id, None)
-        try:
-            if begun:
-                self._engine.send_trailers(stream_id, trailers)
-            else:
-                self._engine.send_response(stream_id, trailers, end_stream=True)
-        except ngh2.NGH2Error:
+        if self.ending:
             return
-        self._answered = True
-        self._finished[stream_id] = self._clock()
-        self.touch()
+        if begun:
+            there = self._engine.trailers(stream_id, *packed(trailers))
+        else:
+            there = self._engine.headers(stream_id, *packed(trailers), body=False)
+        if there:
+            self._finished[stream_id] = self._clock()
+            self.touch()
 
     def reset(self, stream_id: int, code: int = CANCELLED) -> None:
         self.streams.pop(stream_id, None)
-        with contextlib.suppress(ngh2.NGH2Error):
-            self._engine.reset_stream(stream_id, code)
-        self.touch()
+        if not self.ending:
+            self._engine.reset(stream_id, code)
+            self.touch()
 
     def consumed(self, stream_id: int, size: int) -> None:
         """Data that was held is not any more: its sender may go on."""
         if not self.ending:
-            self._engine.acknowledge_received_data(size, stream_id)
+            self._engine.consumed(size, stream_id)
             self.touch()
 
     def wait(self, stream_id: int, stream: Stream) -> None:
@@ -284,14 +338,14 @@ class Http2(asyncio.Protocol):
 
     def queued(self, stream_id: int | None = None) -> int:
         """Bytes of messages that wait for the peer to take them, of one stream or of all."""
-        return 0 if self.ending else self._engine.queued_body_size(stream_id)
+        return 0 if self.ending else self._engine.queued(stream_id)
 
     # Its end.
 
     def ping(self) -> None:
         if not self.ending and self.pinged is None:
             self.pinged = self._clock()
-            self._engine.ping()
+            self._engine.ping(PING)
             self.touch()
 
     def drain(self) -> None:
@@ -303,7 +357,7 @@ class Http2(asyncio.Protocol):
             return
         self.draining = True
         self.drained_at = self._clock()
-        self._engine.send_shutdown_notice()
+        self._engine.notice()
         self._engine.ping(DRAIN_PING)
         self.touch()
 
@@ -315,7 +369,7 @@ class Http2(asyncio.Protocol):
     def _refuse_more(self) -> None:
         if not self.refusing:
             self.refusing = True
-            self._engine.send_goaway()
+            self._engine.goaway()
             self.touch()
 
     def reap(self, now: float) -> None:
@@ -324,31 +378,48 @@ class Http2(asyncio.Protocol):
             if now - since < LINGER_S:
                 return
             del self._finished[stream_id]
-            if not self.ending and self._engine.queued_body_size(stream_id) == 0:
-                self.reset(stream_id, int(ngh2.ErrorCode.NO_ERROR))
+            if not self.ending and self._engine.queued(stream_id) == 0:
+                self.reset(stream_id, NO_ERROR)
+
+    def refuse_lane(self, fields: Headers) -> None:
+        """Ends the calls that compiled code has not answered yet."""
+        if not self.ending:
+            self._engine.refuse(*packed(fields))
+            self.touch()
 
     def fail(self, code: int, reason: bytes) -> None:
         """Ends the connection for a fault of the peer's."""
         if not self.ending:
-            self._transport.write(goaway(code, self._last, reason[:200]))
+            self._transport.write(goaway(code, self._engine.last_stream, reason[:200]))
             self._close()
 
     def abort(self) -> None:
         if self._transport is not None:
+            self._hang_up(abort=True)
+
+    def _hang_up(self, *, abort: bool = False) -> None:
+        self._engine.unwatch()
+        if abort:
             self._transport.abort()
+        else:
+            self._transport.close()
 
     def _leave(self) -> None:
         """Closes what both sides are done with. The client hangs up first, so that nothing on its way is lost."""
-        self.ending, self.ended_at = True, self._clock()
+        self._end()
         self._lose_streams()
         if self.tls is None and self._transport.can_write_eof():
             self._transport.write_eof()
         else:
-            self._transport.close()
+            self._hang_up()
+
+    def _end(self) -> None:
+        self.ending, self.ended_at = True, self._clock()
+        self._engine.end()
 
     def _close(self) -> None:
-        self.ending, self.ended_at = True, self._clock()
-        self._transport.close()
+        self._end()
+        self._hang_up()
         self._lose_streams()
 
     def _lose_streams(self) -> None:

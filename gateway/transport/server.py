@@ -18,6 +18,7 @@ import grpc
 
 from gateway.transport.call import Call
 from gateway.transport.direct import DirectCall, Handler
+from gateway.transport.engine import World
 from gateway.transport.h2 import Http2
 from gateway.transport.head import Head, NotGrpc, list_bytes, read
 from gateway.transport.limits import Limits
@@ -28,19 +29,26 @@ from gateway.transport.refusal import Refusal
 from gateway.transport.reply import failure, not_grpc
 from gateway.transport.routes import Routes
 from gateway.transport.runner import run
+from gateway.transport.sockets import Sockets
 from gateway.transport.stream import Stream
 from gateway.transport.tls import Tls
 from gateway.transport.upkeep import Upkeep, expiry
 
 log = logging.getLogger(__name__)
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+GOING = "the server is shutting down"
 LEAVE_S = 1.0  # for clients to hang up once all is said
 
 
+def _nothing() -> None:
+    """Without a lane there is no work in it."""
+
+
 class Server(grpc.aio.Server):
-    """Written by: the event loop it is started in. `outbox` is there from then on."""
+    """Written by: the event loop it is started in. `outbox` and `sockets` are there from then on."""
 
     outbox: Outbox
+    sockets: Sockets
 
     def __init__(
         self,
@@ -52,6 +60,9 @@ class Server(grpc.aio.Server):
     ) -> None:
         self.limits = Limits() if limits is None else limits
         self.clock = clock
+        self.world = World(self.limits)
+        self.work: Callable[[], None] = _nothing  # called when calls came into a lane, while more may come
+        self.work_now: Callable[[], None] = _nothing  # when all that has arrived is read
         self.connections: set[Http2] = set()
         self._chance, self._compression = chance, compression
         self._routes = Routes()
@@ -96,6 +107,7 @@ class Server(grpc.aio.Server):
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         self.outbox = Outbox(loop)
+        self.sockets = Sockets(self.world, loop, lambda: self.work_now())
         for bound, tls in self._bound:
             timeout = None if tls is None else self.limits.handshake_timeout_s
             listener = await loop.create_server(
@@ -142,7 +154,8 @@ class Server(grpc.aio.Server):
         for connection in tuple(self.connections):
             for stream in tuple(connection.streams.values()):
                 if isinstance(stream, Call | DirectCall):
-                    stream.fail(UNAVAILABLE, "the server is shutting down")
+                    stream.fail(UNAVAILABLE, GOING)
+            connection.refuse_lane(failure(UNAVAILABLE, GOING))
             connection.insist(float("inf"))
 
     async def _close(self) -> None:
@@ -154,6 +167,8 @@ class Server(grpc.aio.Server):
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=LEAVE_S)
         self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._listeners:
+            self.sockets.close()
         self._stopped.set()
 
     # For connections.

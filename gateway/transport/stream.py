@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Protocol
 
+from gateway.transport.engine import World
 from gateway.transport.limits import Limits
 from gateway.transport.metadata import Headers
 from gateway.transport.outbox import Outbox
@@ -27,9 +28,13 @@ class Acceptor(Protocol):
     """What a connection belongs to: a server."""
 
     outbox: Outbox
+    world: World
     limits: Limits
 
     def clock(self) -> float: ...
+
+    def work(self) -> None:
+        """Calls wait in a lane."""
 
     def opened(self, connection: "Http2") -> bool: ...
 

@@ -13,7 +13,7 @@ from typing import Self
 
 log = logging.getLogger(__name__)
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0  # the first start on a machine compiles
 STOP_TIMEOUT_S = 60.0
 
 

@@ -33,7 +33,7 @@ def log_policy(
     as_json: AsJson = False,
 ) -> None:
     """Show a model's log policy or, with any setting, replace it, whole. Columns are features[3], features (all of a
-    tensor), a feature's name in the profile, request_id, reason or key_hash.
+    tensor), a feature's name in the profile, request_id, trace_id, reason or key_hash.
     """
     flags = {"sample": sample, "keep": keep, "drop": drop, "mask": mask, "hash": hash, "others": others}
     flags |= {"retention_days": retention_days}

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import getpass
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,9 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.table import Table
+
+from gnomon.channel import ClientTls
+from gnomon.errors import InvalidInput
 
 console = Console()
 
@@ -20,9 +24,27 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 Actor = Annotated[
     str, typer.Option("--actor", help="Who does this; kept in the record.", default_factory=getpass.getuser)
 ]
+TlsCa = Annotated[
+    Path | None,
+    typer.Option("--tls-ca", envvar="GNOMON_TLS_CA", help="PEM file of who signs the gateway's certificate."),
+]
+TlsCertificate = Annotated[
+    Path | None,
+    typer.Option("--tls-certificate", envvar="GNOMON_TLS_CERTIFICATE", help="PEM file of ours, where it asks for one."),
+]
+TlsKey = Annotated[Path | None, typer.Option("--tls-key", envvar="GNOMON_TLS_KEY", help="PEM file of its key.")]
 
 REGISTRY = "127.0.0.1:8501"
 GATEWAY = "127.0.0.1:8500"
+
+
+def client_tls(ca: Path | None, certificate: Path | None, key: Path | None) -> ClientTls | None:
+    """None: without TLS. Raises: InvalidInput."""
+    if ca is not None:
+        return ClientTls(ca=ca, certificate=certificate, key=key)
+    if certificate is not None or key is not None:
+        raise InvalidInput("--tls-ca is missing: it says whose word is believed about who the gateway is")
+    return None
 
 
 def plain(value: Any) -> Any:

@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from gnomon.cli.options import GATEWAY, REGISTRY, Actor, AsJson, Gateway, Registry, console, print_json, route_text
+from gnomon.cli.options import (
+    GATEWAY,
+    REGISTRY,
+    Actor,
+    AsJson,
+    Gateway,
+    Registry,
+    TlsCa,
+    TlsCertificate,
+    TlsKey,
+    client_tls,
+    console,
+    print_json,
+    route_text,
+)
 from gnomon.client import GatewayClient, RegistryClient
 from gnomon.domain import ALL_BP, Arm, Role, Route
 
@@ -18,6 +32,9 @@ def _show(route: Route, as_json: bool) -> None:
         print_json(route)
     else:
         console.print(f"{route.model} epoch {route.revision}: {route_text(route.arms)}")
+        if route.batch_wait_us:
+            rows = f"{route.batch_wait_rows} rows" if route.batch_wait_rows else "as many rows as a run takes"
+            console.print(f"  calls wait up to {route.batch_wait_us} µs for {rows}", highlight=False)
         console.print(f"  set by {route.actor or '-'}: {route.reason or '-'}", highlight=False)
 
 
@@ -42,6 +59,8 @@ def set_route(
     canary_bp: Annotated[int, typer.Option(help="Its share in basis points, 10 000 for all.")] = 100,
     shadow: Annotated[int, typer.Option(help="Version that is run beside, and never answers.")] = 0,
     shadow_bp: Annotated[int, typer.Option(help="Share of the calls it sees.")] = ALL_BP,
+    batch_wait_us: Annotated[int, typer.Option(help="A call may wait so long for others to run with.")] = 0,
+    batch_wait_rows: Annotated[int, typer.Option(help="But not once there are so many rows; 0: what a run takes.")] = 0,
     reason: Annotated[str, typer.Option(help="Why; kept in the record.")] = "",
     expect: Annotated[int, typer.Option(help="Only if this epoch is still in force; -1: whatever is.")] = -1,
     registry: Registry = REGISTRY,
@@ -53,7 +72,10 @@ def set_route(
     arms += [Arm(version=canary, role=Role.CANARY, weight_bp=share)] if canary else []
     arms += [Arm(version=shadow, role=Role.SHADOW, weight_bp=shadow_bp)] if shadow else []
     with RegistryClient(registry) as client:
-        route = Route(model=name, arms=tuple(arms), actor=actor, reason=reason)
+        route = Route(
+            model=name, arms=tuple(arms), actor=actor, reason=reason,
+            batch_wait_us=batch_wait_us, batch_wait_rows=batch_wait_rows,
+        )  # fmt: skip
         _show(client.set_route(route, expected_revision=expect), as_json)
 
 
@@ -62,10 +84,13 @@ def explain(
     name: Name,
     key: Annotated[str, typer.Argument(help="A routing key.")],
     gateway: Gateway = GATEWAY,
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
     as_json: AsJson = False,
 ) -> None:
     """Which arm a routing key falls to, and why."""
-    with GatewayClient(gateway) as client:
+    with GatewayClient(gateway, tls=client_tls(tls_ca, tls_certificate, tls_key)) as client:
         found = client.explain(name, key)
     if as_json:
         print_json(found)

@@ -65,6 +65,8 @@ def route_of(row: Row[Any]) -> Route:
         actor=row.actor,
         reason=row.reason,
         created_unix_ms=row.created_unix_ms,
+        batch_wait_us=row.batch_wait_us,
+        batch_wait_rows=row.batch_wait_rows,
     )
 
 

@@ -77,6 +77,8 @@ routes = Table(
     _text("actor"),
     _text("reason"),
     _number("created_unix_ms"),
+    _number("batch_wait_us", server_default=text("0")),
+    _number("batch_wait_rows", server_default=text("0")),
     ForeignKeyConstraint(["model"], ["models.name"]),
 )
 Index("routes_of_model", routes.c.model, routes.c.revision)

@@ -86,6 +86,19 @@ def test_a_version_like_the_old_one_gets_in_and_the_old_one_stays_warm(house: Ho
     assert house.registry.get_route("good").warm == (1,)
     assert [version.stage for version in house.registry.list_versions("good")] == [Stage.ARCHIVED, Stage.PRODUCTION]
     assert 2 in caller.versions
+    the_trace_of_a_canary_says_why_it_was_let_in(house, caller.answered[caller.versions.index(2)])
+
+
+def the_trace_of_a_canary_says_why_it_was_let_in(house: House, prediction: str) -> None:
+    traced = house.gateway.trace(prediction)
+    assert traced.why.version == 2
+    assert traced.version.approval.approver == "reviewer"
+    weights = {arm.version: arm.weight_bp for arm in traced.route.arms}
+    assert (traced.route.revision, weights[2]) == (traced.why.epoch, traced.why.weight_bp)
+    led_to, *ended = traced.decisions
+    assert (led_to.action, led_to.epoch) == ("advanced", traced.why.epoch)
+    assert {verdict.verdict for verdict in led_to.verdicts} == {"pass"}
+    assert [decision.action for decision in ended] in (["advanced"], ["promoted"])
 
 
 def test_a_version_that_disagrees_never_answers_a_call(house: House) -> None:

@@ -60,6 +60,28 @@ def test_a_file_is_served_in_two_commands_and_again_after_a_restart(start: Start
     assert again.json("journal", "status")["books"]["journaled"] == "2"
 
 
+def test_a_prediction_is_traced_by_the_id_of_its_caller_and_scored_again_from_the_exports(start: Start) -> None:
+    up = start()
+    push(up, "thing", models.scaled(2.0))
+    serve(up, "thing", 1)
+    with grpc.insecure_channel(up.gateway) as channel:
+        call = request("thing")
+        call.id = "order 17"
+        stub: Any = GRPCInferenceServiceStub(channel)
+        identity = stub.ModelInfer(call, timeout=10).parameters["prediction_id"].string_param
+    assert up.json("trace", "--request-id", "order 17")["prediction_id"] == identity
+    assert up.stop() == 0
+    for path in (up.folder / "gateway" / "journal").rglob("*.segment"):
+        path.unlink()
+    again = start()
+    for arguments in ((identity,), ("--request-id", "order 17")):
+        traced = again.json("trace", *arguments, "--rescore")
+        assert (traced["source"], traced["prediction_id"]) == ("parquet", identity)
+        assert traced["rescore"]["equal"]
+    assert again.run("trace").returncode == 2
+    assert again.run("trace", identity, "--request-id", "order 17").returncode == 2
+
+
 def test_every_command_that_reads_takes_json(start: Start) -> None:
     up = start()
     push(up, "thing", models.scaled(2.0))
@@ -73,6 +95,13 @@ def test_every_command_that_reads_takes_json(start: Start) -> None:
     assert up.json("rollout", "list", "thing") == []
     assert up.json("trace", identity)["prediction_id"] == identity
     assert up.json("journal", "status")["books"]["answered"] == "1"
+    until(
+        lambda: (
+            {one["cursor"] for one in up.json("journal", "status")["consumers"] if one["name"] == "observer"} >= {"1"}
+        )
+    )
+    assert "bytes behind" in up.cli("journal", "status")
+    assert up.json("journal", "verify", "--dir", str(up.folder))["ok"]
     up.cli("model", "approve", "thing", "2", "--actor", "somebody", "--note", "looked at it")
     assert up.json("model", "stage", "thing", "2", "production")[0]["stage"] == "production"
     assert up.json("model", "show", "thing")[1]["approval"]["approver"] == "somebody"
@@ -120,6 +149,11 @@ def test_predictions_go_to_a_store_and_a_stream_where_they_are_set(
         streamed = [row["prediction_id"] for _, _, table in stored(broker) for row in table.to_pylist()]
     assert {row["prediction_id"] for row in json.loads(asked.stdout)} == identities
     assert sorted(streamed) == sorted(identities)
+
+
+def cursors(up: Up) -> dict[str, str]:
+    consumers = up.json("journal", "status")["consumers"]
+    return {one["name"]: one["cursor"] for one in consumers if one["journal"] == "w00"}
 
 
 @pytest.mark.parametrize(

@@ -68,18 +68,22 @@ class Books(_message.Message):
     def __init__(self, received: _Optional[int] = ..., answered: _Optional[int] = ..., rejected: _Optional[int] = ..., shed: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., in_flight: _Optional[int] = ..., journaled: _Optional[int] = ..., journal_lost: _Optional[int] = ..., shadow_offered: _Optional[int] = ...) -> None: ...
 
 class Consumer(_message.Message):
-    __slots__ = ("name", "journal", "read", "pending", "missed")
+    __slots__ = ("name", "journal", "read", "pending", "missed", "pending_bytes", "cursor")
     NAME_FIELD_NUMBER: _ClassVar[int]
     JOURNAL_FIELD_NUMBER: _ClassVar[int]
     READ_FIELD_NUMBER: _ClassVar[int]
     PENDING_FIELD_NUMBER: _ClassVar[int]
     MISSED_FIELD_NUMBER: _ClassVar[int]
+    PENDING_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
     name: str
     journal: str
     read: int
     pending: int
     missed: int
-    def __init__(self, name: _Optional[str] = ..., journal: _Optional[str] = ..., read: _Optional[int] = ..., pending: _Optional[int] = ..., missed: _Optional[int] = ...) -> None: ...
+    pending_bytes: int
+    cursor: int
+    def __init__(self, name: _Optional[str] = ..., journal: _Optional[str] = ..., read: _Optional[int] = ..., pending: _Optional[int] = ..., missed: _Optional[int] = ..., pending_bytes: _Optional[int] = ..., cursor: _Optional[int] = ...) -> None: ...
 
 class ShadowBooks(_message.Message):
     __slots__ = ("offered", "run", "shed", "expired", "failed")
@@ -124,12 +128,14 @@ class Explanation(_message.Message):
     def __init__(self, model: _Optional[str] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., role: _Optional[_Union[_registry_pb2.Role, str]] = ..., bucket: _Optional[int] = ..., weight_bp: _Optional[int] = ..., rule: _Optional[str] = ..., shadows: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class TraceRequest(_message.Message):
-    __slots__ = ("prediction_id", "rescore")
+    __slots__ = ("prediction_id", "rescore", "request_id")
     PREDICTION_ID_FIELD_NUMBER: _ClassVar[int]
     RESCORE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     prediction_id: str
     rescore: bool
-    def __init__(self, prediction_id: _Optional[str] = ..., rescore: bool = ...) -> None: ...
+    request_id: str
+    def __init__(self, prediction_id: _Optional[str] = ..., rescore: bool = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class Tensor(_message.Message):
     __slots__ = ("name", "datatype", "shape", "raw", "columns")
@@ -146,7 +152,7 @@ class Tensor(_message.Message):
     def __init__(self, name: _Optional[str] = ..., datatype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., raw: _Optional[bytes] = ..., columns: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class PredictionTrace(_message.Message):
-    __slots__ = ("prediction_id", "request_id", "journal", "sequence", "arrived_unix_ns", "status", "why", "inputs", "outputs", "decode_us", "queue_us", "run_us", "total_us", "version", "route", "artifact_sha256", "rescore", "source", "reason")
+    __slots__ = ("prediction_id", "request_id", "journal", "sequence", "arrived_unix_ns", "status", "why", "inputs", "outputs", "decode_us", "queue_us", "run_us", "total_us", "version", "route", "artifact_sha256", "rescore", "source", "reason", "trace_id", "others", "decisions")
     PREDICTION_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     JOURNAL_FIELD_NUMBER: _ClassVar[int]
@@ -166,6 +172,9 @@ class PredictionTrace(_message.Message):
     RESCORE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    OTHERS_FIELD_NUMBER: _ClassVar[int]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
     prediction_id: str
     request_id: str
     journal: str
@@ -185,7 +194,10 @@ class PredictionTrace(_message.Message):
     rescore: Rescore
     source: str
     reason: str
-    def __init__(self, prediction_id: _Optional[str] = ..., request_id: _Optional[str] = ..., journal: _Optional[str] = ..., sequence: _Optional[int] = ..., arrived_unix_ns: _Optional[int] = ..., status: _Optional[str] = ..., why: _Optional[_Union[Explanation, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., decode_us: _Optional[int] = ..., queue_us: _Optional[int] = ..., run_us: _Optional[int] = ..., total_us: _Optional[int] = ..., version: _Optional[_Union[_registry_pb2.Version, _Mapping]] = ..., route: _Optional[_Union[_registry_pb2.Route, _Mapping]] = ..., artifact_sha256: _Optional[str] = ..., rescore: _Optional[_Union[Rescore, _Mapping]] = ..., source: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    trace_id: str
+    others: _containers.RepeatedScalarFieldContainer[str]
+    decisions: _containers.RepeatedCompositeFieldContainer[_registry_pb2.Decision]
+    def __init__(self, prediction_id: _Optional[str] = ..., request_id: _Optional[str] = ..., journal: _Optional[str] = ..., sequence: _Optional[int] = ..., arrived_unix_ns: _Optional[int] = ..., status: _Optional[str] = ..., why: _Optional[_Union[Explanation, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., decode_us: _Optional[int] = ..., queue_us: _Optional[int] = ..., run_us: _Optional[int] = ..., total_us: _Optional[int] = ..., version: _Optional[_Union[_registry_pb2.Version, _Mapping]] = ..., route: _Optional[_Union[_registry_pb2.Route, _Mapping]] = ..., artifact_sha256: _Optional[str] = ..., rescore: _Optional[_Union[Rescore, _Mapping]] = ..., source: _Optional[str] = ..., reason: _Optional[str] = ..., trace_id: _Optional[str] = ..., others: _Optional[_Iterable[str]] = ..., decisions: _Optional[_Iterable[_Union[_registry_pb2.Decision, _Mapping]]] = ...) -> None: ...
 
 class Rescore(_message.Message):
     __slots__ = ("equal", "outputs")

@@ -178,7 +178,7 @@ class Arm(_message.Message):
     def __init__(self, version: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., weight_bp: _Optional[int] = ...) -> None: ...
 
 class Route(_message.Message):
-    __slots__ = ("model", "revision", "arms", "warm", "latency_thresholds_us", "disagreement_tolerance", "actor", "reason", "created_unix_ms")
+    __slots__ = ("model", "revision", "arms", "warm", "latency_thresholds_us", "disagreement_tolerance", "actor", "reason", "created_unix_ms", "batch_wait_us", "batch_wait_rows")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     ARMS_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +188,8 @@ class Route(_message.Message):
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     CREATED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    BATCH_WAIT_US_FIELD_NUMBER: _ClassVar[int]
+    BATCH_WAIT_ROWS_FIELD_NUMBER: _ClassVar[int]
     model: str
     revision: int
     arms: _containers.RepeatedCompositeFieldContainer[Arm]
@@ -197,7 +199,9 @@ class Route(_message.Message):
     actor: str
     reason: str
     created_unix_ms: int
-    def __init__(self, model: _Optional[str] = ..., revision: _Optional[int] = ..., arms: _Optional[_Iterable[_Union[Arm, _Mapping]]] = ..., warm: _Optional[_Iterable[int]] = ..., latency_thresholds_us: _Optional[_Iterable[int]] = ..., disagreement_tolerance: _Optional[float] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., created_unix_ms: _Optional[int] = ...) -> None: ...
+    batch_wait_us: int
+    batch_wait_rows: int
+    def __init__(self, model: _Optional[str] = ..., revision: _Optional[int] = ..., arms: _Optional[_Iterable[_Union[Arm, _Mapping]]] = ..., warm: _Optional[_Iterable[int]] = ..., latency_thresholds_us: _Optional[_Iterable[int]] = ..., disagreement_tolerance: _Optional[float] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., created_unix_ms: _Optional[int] = ..., batch_wait_us: _Optional[int] = ..., batch_wait_rows: _Optional[int] = ...) -> None: ...
 
 class ColumnRule(_message.Message):
     __slots__ = ("column", "treatment")

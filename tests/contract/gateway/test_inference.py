@@ -175,3 +175,17 @@ def test_health_and_reflection_answer(channel: grpc.Channel, served: str) -> Non
         "ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer", "ModelStreamInfer",
         "ModelConfig", "ModelStatistics", "RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "4bf92f3577b34da6a3ce929d0e0e4736"),
+        ("nonsense", ""),
+    ],
+)
+def test_the_trace_of_a_caller_is_kept_with_its_prediction(
+    stub: oip.GRPCInferenceServiceStub, gateway: GatewayClient, served: str, sent: str, kept: str
+) -> None:
+    reply = stub.ModelInfer(typed_request(served), metadata=[("traceparent", sent)], timeout=10)  # type: ignore[attr-defined]
+    assert gateway.trace(reply.parameters["prediction_id"].string_param).trace_id == kept

@@ -23,10 +23,14 @@ def test_a_route_is_kept_as_it_was_set(hand: Any, client: RegistryClient, model:
         Arm(version=2, role=Role.CANARY, weight_bp=100),
         Arm(version=3, role=Role.SHADOW, weight_bp=5),
     )
-    given = hand.route(*arms, warm=(4,), latency_thresholds_us=(5000,), disagreement_tolerance=0.25)
+    given = hand.route(
+        *arms, warm=(4,), latency_thresholds_us=(5000,), disagreement_tolerance=0.25, batch_wait_us=250,
+        batch_wait_rows=16,
+    )  # fmt: skip
     route = client.set_route(given, expected_revision=0)
     assert (route.arms, route.warm, route.latency_thresholds_us) == (arms, (4,), (5000,))
     assert (route.disagreement_tolerance, route.actor, route.reason) == (0.25, "bob", "a test")
+    assert (route.batch_wait_us, route.batch_wait_rows) == (250, 16)
     assert route.created_unix_ms > 0
     assert client.get_route(model) == route
 
@@ -117,3 +121,13 @@ def test_a_route_that_cannot_be_served_is_refused(hand: Any, stub: Any, model: s
     hand.version()
     with pytest.raises(RouteInvalid, match=message), typed_errors():
         stub.SetRoute(pb.SetRouteRequest(route=pb.Route(model=model, arms=arms, actor="bob"), expected_revision=-1))
+
+
+def test_a_wait_that_makes_no_sense_is_refused_by_its_value(hand: Any, stub: Any, model: str) -> None:
+    from gnomon.channel import typed_errors
+
+    hand.version()
+    arms = [pb.Arm(version=1, role=pb.ROLE_STABLE, weight_bp=10_000)]
+    with pytest.raises(InvalidInput, match="batch_wait_us 100001"), typed_errors():
+        route = pb.Route(model=model, arms=arms, actor="bob", batch_wait_us=100_001)
+        stub.SetRoute(pb.SetRouteRequest(route=route, expected_revision=-1))

@@ -1,6 +1,7 @@
 """Batches: what is put together, how much of it, and who pays for a bad row."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from gateway.batcher import Batcher, plan
 from gateway.cost import RunCost, bucket_of
+from gateway.waiting import Wait
+from gnomon.domain import Version
 
 
 @dataclass
@@ -21,6 +24,7 @@ class FakeJob:
     value: float = 0.0
     layout: object = "x"
     gone: bool = False
+    deadline: float | None = None
     outputs: Any = None
     error: Exception | None = None
 
@@ -28,7 +32,11 @@ class FakeJob:
     def feeds(self) -> dict[str, Any]:
         return {"x": np.full((self.rows, 1), self.value, np.float32)}
 
+    def remaining_s(self) -> float | None:
+        return None if self.deadline is None else self.deadline - time.monotonic()
+
     def dropped(self) -> bool:
+        self.gone = self.gone or (self.deadline is not None and time.monotonic() > self.deadline)
         return self.gone
 
     def done(self, outputs: Any, started_ns: int, ended_ns: int) -> None:
@@ -46,6 +54,7 @@ class FakeServable:
     merges: bool = True
     cost: RunCost = field(default_factory=lambda: RunCost(10.0))
     runs: list[int] = field(default_factory=list)
+    version: Version = field(default_factory=lambda: Version(model="m", version=1, artifact_sha256="0" * 64))
 
     def run(self, feeds: dict[str, Any]) -> list[Any]:
         self.runs.append(len(feeds["x"]))
@@ -113,6 +122,71 @@ async def test_a_long_run_leaves_the_loop_and_comes_back_to_it() -> None:
     servable, jobs = FakeServable(cost=RunCost(5_000.0)), [FakeJob(value=1.0)]
     await served(servable, jobs)
     assert jobs[0].outputs[0][0, 0] == 2.0
+
+
+async def patiently(servable: FakeServable, turns: list[list[FakeJob]], wait: Wait) -> None:
+    """Jobs that come turn by turn for a model that lets them wait, until all have ended."""
+    batcher = Batcher(inline_run_us=1_000.0, batch_run_us=10_000.0)
+    batcher.waits = {"m": wait}
+    for jobs in turns:
+        for job in jobs:
+            batcher.put(servable, job)  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+    while not all(job.gone or job.outputs is not None or job.error is not None for jobs in turns for job in jobs):
+        await asyncio.sleep(0.001)
+    batcher.stop()
+
+
+LONG = 60_000_000  # microseconds: a test that waits for it hangs
+
+
+async def test_calls_of_several_turns_wait_for_each_other_until_their_rows_are_enough() -> None:
+    servable, jobs = FakeServable(), [FakeJob(rows=rows, value=rows) for rows in (1, 2, 1)]
+    await patiently(servable, [[job] for job in jobs], Wait(us=LONG, rows=4))
+    assert servable.runs == [4]
+    for job in jobs:
+        np.testing.assert_array_equal(job.outputs[0], np.full((job.rows, 1), 2.0 * job.value))
+
+
+async def test_who_waits_alone_runs_alone_when_the_time_is_up() -> None:
+    servable, jobs = FakeServable(), [FakeJob()]
+    await patiently(servable, [jobs], Wait(us=500, rows=64))
+    assert servable.runs == [1]
+
+
+async def test_no_more_rows_are_waited_for_than_run_within_the_bound() -> None:
+    servable, jobs = FakeServable(cost=RunCost(3_000.0)), [FakeJob() for _ in range(2)]
+    await patiently(servable, [[job] for job in jobs], Wait(us=LONG, rows=1_000))
+    assert servable.runs == [2]
+
+
+async def test_a_deadline_ends_the_wait_of_all() -> None:
+    servable, jobs = FakeServable(), [FakeJob(), FakeJob(deadline=time.monotonic() + 0.2)]
+    await patiently(servable, [[job] for job in jobs], Wait(us=LONG, rows=64))
+    assert servable.runs == [2]
+
+
+async def test_those_who_wait_together_run_with_their_like_only() -> None:
+    servable, jobs = FakeServable(), [FakeJob(layout=layout) for layout in "aba"]
+    await patiently(servable, [[job] for job in jobs], Wait(us=LONG, rows=3))
+    assert servable.runs == [2, 1]
+
+
+async def test_a_version_that_is_never_merged_does_not_wait() -> None:
+    servable = FakeServable(merges=False)
+    await patiently(servable, [[FakeJob()], [FakeJob()]], Wait(us=LONG, rows=2))
+    assert servable.runs == [1, 1]
+
+
+async def test_what_waits_when_the_batcher_stops_is_run() -> None:
+    servable, job = FakeServable(), FakeJob()
+    batcher = Batcher(inline_run_us=1_000.0, batch_run_us=10_000.0)
+    batcher.waits = {"m": Wait(us=LONG, rows=2)}
+    batcher.put(servable, job)  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    assert job.outputs is None
+    batcher.stop()
+    assert job.outputs is not None
 
 
 @pytest.mark.parametrize(("rows", "bucket"), [(1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (256, 8), (10**9, 19)])

@@ -1,5 +1,6 @@
 """At every moment each record of a journal is delivered, pending, expired or unreadable; the metrics say the same."""
 
+import mmap
 import random
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from gateway.config import Config
-from gateway.journal.segments import segments
+from gateway.journal.segments import seal, segments
 from gateway.pages import read_page
 from gateway.shipper import Shipper
 from gateway.shipping.books import Books
@@ -106,12 +107,43 @@ def test_numbers_that_the_writer_left_out_were_never_journaled(tmp_path):
     config = config_in(tmp_path)
     journal, shipper = Journal(config), Shipper(config)
     journal.segment()
-    journal.writer.sequence += 7  # as after a disk without room
+    too_large = record(journal.writer, journal.number, x=np.ones((400_000, 3), np.float32))
+    assert not any(journal.writer.append(too_large) for _ in range(7))
     journal.segment()
     journal.writer.close()
     while shipper.step():
         pass
     assert shipper.books()["w00"] == Books(journaled=20, delivered=20, lost=7)
+
+
+def test_what_the_writer_lost_at_the_end_of_a_segment_is_known_with_that_segment(tmp_path):
+    config = config_in(tmp_path)
+    journal, shipper = Journal(config), Shipper(config)
+    for _ in range(3):
+        assert journal.writer.append(record(journal.writer, journal.number, x=X))
+    assert not journal.writer.append(record(journal.writer, journal.number, x=np.ones((400_000, 3), np.float32)))
+    journal.writer.close()
+    assert shipper.step()
+    assert shipper.books()["w00"] == Books(journaled=3, delivered=3, lost=1)
+    page = shown(config)
+    assert (page["gnomon_consumer_cursor"], page["gnomon_consumer_pending_bytes"]) == (4, 0)
+
+
+def test_a_sealed_segment_without_a_record_is_not_taken_for_the_next_one_of_its_name(tmp_path):
+    config = config_in(tmp_path)
+    journal = Journal(config)
+    (path,) = segments(journal.writer.folder)
+    journal.writer._ahead.stop()
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
+        seal(memory)  # as its writer does, a moment before it removes it
+    shipper = Shipper(config)
+    assert not shipper.step()
+    path.unlink()
+    again = Journal(config)
+    again.segment(5)
+    assert path in segments(again.writer.folder)
+    assert shipper.step()
+    assert shipper.books()["w00"] == Books(journaled=5, delivered=5)
 
 
 def test_what_retention_took_is_expired_at_once_though_nothing_is_exported(tmp_path):

@@ -15,10 +15,11 @@ from gateway.journal.writer import Record, TensorRecord
 from gateway.publisher import Publisher
 from gateway.shipper import Shipper
 from gateway.shipping.digests import digest
-from gateway.shipping.expiry import is_expired, remove_expired
+from gateway.shipping.expiry import expired_days, is_expired
 from gateway.shipping.policy import KEY_VARIABLE
 from gateway.shipping.stores import Folder
 from gateway.tensors import bytes_raw
+from gateway.verifying.report import verify
 from gnomon.domain import ColumnRule, DesiredState, LogPolicy, ModelState, Treatment, Version
 from gnomon.evidence import LoadFailure
 from gnomon.profile.v1 import profile_pb2
@@ -31,6 +32,7 @@ KEY = "a key of sixteen bytes and more"
 SECRET = 4711.25  # a feature of every call
 WORD = b"TAX-ID-DE811871080"
 CALLER = b"caller-of-the-secret"
+TRACE = bytes(range(200, 216))
 CALLS = 200
 SCHEMA = schema() | {
     "inputs": [
@@ -75,7 +77,7 @@ def journal(config, shape=(1, 3)):
         ]
         written = Record(
             writer.next_id(5), ANSWERED, 5, number, version=1, role=1, epoch=1, rows=1, tensors=tensors,
-            request_id=CALLER, key_hash=1 << 40,
+            request_id=CALLER, key_hash=1 << 40, trace_id=TRACE,
         )  # fmt: skip
         assert writer.append(written)
     writer.close()
@@ -104,26 +106,26 @@ MASK_ALL = [("x[1]", "MASK"), ("words", "MASK"), ("image", "MASK"), ("score[1]",
 def test_without_a_policy_the_secrets_are_in_the_file(tmp_path, monkeypatch):
     config = exported(tmp_path, monkeypatch)
     data = everywhere(files(config)[0].read_bytes(), table_of(config))
-    assert all(secret in data for secret in (FLOAT, WORD, CALLER))
+    assert all(secret in data for secret in (FLOAT, WORD, CALLER, TRACE.hex().encode()))
 
 
 @pytest.mark.parametrize("treatment", [Treatment.DROP, Treatment.MASK, Treatment.HASH])
 @pytest.mark.parametrize("names", [("x[1]", "score[1]"), ("input.x[1]", "output.score[1]"), ("income", "score")])
 def test_what_is_not_kept_is_in_no_byte_of_any_file(tmp_path, monkeypatch, treatment, names):
-    columns = [*names, "words[0]", "image", "request_id"]
+    columns = [*names, "words[0]", "image", "request_id", "trace_id"]
     config = exported(tmp_path, monkeypatch, *((column, treatment) for column in columns))
     (path,) = files(config)
     table = table_of(config)
     data = everywhere(path.read_bytes(), table)
-    assert not [secret for secret in (FLOAT, WORD, CALLER, KEY.encode()) if secret in data]
+    assert not [secret for secret in (FLOAT, WORD, CALLER, TRACE.hex().encode(), KEY.encode()) if secret in data]
     assert table["input.x[0]"].to_pylist() == [[float(call)] for call in range(CALLS)]
     assert table["status"].to_pylist() == ["answered"] * CALLS
     if treatment is Treatment.MASK:
         assert table["input.x[1]"].to_pylist() == [[None]] * CALLS
-        assert set(table["request_id"].to_pylist()) == {"***"}
+        assert set(table["request_id"].to_pylist()) == set(table["trace_id"].to_pylist()) == {"***"}
     if treatment is Treatment.DROP:
         assert not {"input.x[1]", "input.image", "input.words[0]"} & set(table.column_names)
-        assert table["request_id"].null_count == CALLS
+        assert table["request_id"].null_count == table["trace_id"].null_count == CALLS
     if treatment is Treatment.HASH:
         expected = digest(FLOAT, KEY.encode()).hex()
         assert table["input.x[1]"].to_pylist() == [[expected]] * CALLS
@@ -286,8 +288,10 @@ def test_expired_days_of_a_model_are_removed_and_nothing_else(tmp_path, monkeypa
     other = PurePosixPath("predictions/model=other/date=1970-01-01/hour=00/a.parquet")
     Folder(config.layout.parquet).put(other, pa.table({"request_id": ["x"]}))
     assert Shipper(config).totals["segments"] == 1
-    gone = remove_expired(Folder(config.layout.parquet), {"flights": 86_400}, datetime.now(UTC))
+    store = Folder(config.layout.parquet)
+    gone = expired_days(store, {"flights": 86_400}, datetime.now(UTC))
     assert [str(path) for path in gone] == ["predictions/model=flights/date=1970-01-01"]
+    store.remove(gone[0])
     assert [path.parts[-4] for path in files(config)] == ["model=other"]
 
 
@@ -299,3 +303,6 @@ def test_the_shipper_removes_what_the_policy_in_force_keeps_no_longer(tmp_path, 
     shipper.step()
     assert not files(config)
     assert shipper.totals["expired_days"] == 1
+    report = verify(config.layout)
+    assert report.problems == []
+    assert any("a log policy has had days of them removed" in note for note in report.notes)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.sampling import is_offered, is_sampled, sampled
+from gateway.sampling import is_sampled, sampled, shadow_share_bp
 from gnomon.domain import ALL_BP, Arm, Role, Route
 
 shares = st.integers(0, ALL_BP)
@@ -25,6 +25,6 @@ def test_a_share_is_that_share() -> None:
 def test_a_version_is_no_pair_with_itself_and_no_shadow_wants_nothing() -> None:
     stable = Arm(version=1, role=Role.STABLE)
     with_shadow = Route(model="m", arms=(stable, Arm(version=2, role=Role.SHADOW)))
-    assert is_offered(with_shadow, 1, "w00", 5)
-    assert not is_offered(with_shadow, 2, "w00", 5)
-    assert not is_offered(Route(model="m", arms=(stable,)), 1, "w00", 5)
+    assert shadow_share_bp(with_shadow, 1) == with_shadow.shadow.weight_bp
+    assert shadow_share_bp(with_shadow, 2) == 0
+    assert shadow_share_bp(Route(model="m", arms=(stable,)), 1) == 0

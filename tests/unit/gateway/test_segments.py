@@ -28,11 +28,15 @@ def patched(at, data):
         (lambda content: b"", "empty"),
         (lambda content: content[:100], "100 bytes, shorter"),
         (patched(0, b"PK"), "not a journal segment"),
-        (patched(8, struct.pack("<I", 2)), "format version 2"),
+        (patched(8, struct.pack("<I", 1)), "format version 1"),
+        (patched(8, struct.pack("<I", 3)), "format version 3"),
         (patched(12, struct.pack("<I", 8192)), "format version"),
         (lambda content: content[:-8], "committed"),
         (patched(COMMITTED_AT, struct.pack("<Q", 1 << 50)), "committed"),
         (patched(COMMITTED_AT, struct.pack("<Q", 8)), "committed"),
+        (patched(COMMITTED_AT, struct.pack("<Q", HEADER_BYTES + 8)), "checksum of the seal"),
+        (patched(24, struct.pack("<Q", 1)), "checksum of the header"),
+        (patched(44, struct.pack("<H", 1)), "checksum of the header"),
     ],
 )
 def test_a_file_that_is_no_whole_segment_is_refused_with_its_name_and_what_is_wrong(sealed, damage, message):
@@ -46,9 +50,9 @@ def test_a_file_that_is_no_whole_segment_is_refused_with_its_name_and_what_is_wr
     ("damage", "readable"),
     [
         (patched(HEADER_BYTES + 40, b"\xff"), 0),
-        (patched(HEADER_BYTES + 128 + 4, b"\xff"), 1),
-        (patched(HEADER_BYTES + 2 * 128, struct.pack("<I", 4)), 2),
-        (patched(HEADER_BYTES + 2 * 128, struct.pack("<I", 1 << 30)), 2),
+        (patched(HEADER_BYTES + 144 + 4, b"\xff"), 1),
+        (patched(HEADER_BYTES + 2 * 144, struct.pack("<I", 4)), 2),
+        (patched(HEADER_BYTES + 2 * 144, struct.pack("<I", 1 << 30)), 2),
     ],
 )
 def test_a_damaged_frame_is_refused_with_its_place_and_what_is_before_it_is_read(sealed, damage, readable):
@@ -56,10 +60,11 @@ def test_a_damaged_frame_is_refused_with_its_place_and_what_is_before_it_is_read
     reader = SegmentReader(sealed)
     at = HEADER_BYTES
     for _ in range(readable):
-        offsets, at = reader.read(at, 1)
-        assert len(offsets) == 1
-    with pytest.raises(JournalCorrupt, match=f"byte {HEADER_BYTES + 128 * readable} "):
-        reader.read(at, 1)
+        batch, at = reader.next(at, 1)
+        assert batch is not None
+        assert len(batch) == 1
+    with pytest.raises(JournalCorrupt, match=f"byte {HEADER_BYTES + 144 * readable} "):
+        reader.next(at, 1)
 
 
 def test_a_reader_says_once_what_is_wrong_and_goes_on_with_the_next_segment(tmp_path):
@@ -89,7 +94,7 @@ def test_a_segment_of_a_killed_writer_is_sealed_and_trimmed_by_the_next_one(tmp_
     path = segment_path(writer.folder, 0)
     assert path.stat().st_size == SEGMENT_BYTES
     writer_of(config).close()
-    assert path.stat().st_size == HEADER_BYTES + 128
+    assert path.stat().st_size == HEADER_BYTES + 144
 
 
 def test_a_segment_removed_under_a_reader_shows_as_missed(tmp_path):

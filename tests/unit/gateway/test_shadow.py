@@ -73,10 +73,11 @@ def ended(offered: int, **how: int) -> dict[str, int]:
 
 
 def test_a_call_is_run_and_journaled_beside_the_live_answer(house):
-    parent = house.call(request_id=b"mine", bucket=4)
+    parent = house.call(request_id=b"mine", bucket=4, trace_id=bytes(range(16)))
     assert drained(house) == ended(1, run=1)
     ((header, described, outputs),) = house.frames()
     assert bytes(header["parent_id"]) == parent
+    assert bytes(header["trace_id"]) == bytes(range(16))
     assert (header["version"], header["epoch"], header["role"], header["rows"], header["bucket"]) == (2, 1, 3, 2, 4)
     np.testing.assert_array_equal(outputs[OUTPUT], 2 * X)
     np.testing.assert_array_equal(outputs[LIVE_OUTPUT], X)

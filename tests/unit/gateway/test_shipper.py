@@ -48,6 +48,7 @@ def test_a_call_becomes_a_row_with_all_that_the_journal_says_of_it(tmp_path):
     written = record(
         writer, number, x=X, score=2 * X, arrived_unix_ns=arrived, rule=2, bucket=77, weight_bp=9_900, key_hash=1 << 63,
         request_id="mañana".encode(), decode_ns=1_000, queue_ns=2_500, run_ns=30_000, total_ns=50_000,
+        trace_id=bytes(range(16)),
     )  # fmt: skip
     assert writer.append(written)
     writer.close()
@@ -58,6 +59,7 @@ def test_a_call_becomes_a_row_with_all_that_the_journal_says_of_it(tmp_path):
     (row,) = rows_of(config)
     assert row == {
         "prediction_id": id_text(written.prediction_id), "parent_id": None, "request_id": "mañana", "journal": "w00",
+        "trace_id": "000102030405060708090a0b0c0d0e0f",
         "sequence": 0, "arrived": datetime(2023, 11, 14, 22, 13, 20, 123_456, UTC), "model": "flights", "version": 1,
         "role": "stable", "epoch": 1, "rule": "key", "bucket": 77, "weight_bp": 9_900, "key_hash": 1 << 63,
         "status": "answered", "reason": "", "rows": 2, "decode_us": 1.0, "queue_us": 2.5, "run_us": 30.0,
@@ -204,7 +206,7 @@ def test_what_precedes_a_damaged_frame_is_shipped_and_the_rest_is_missed(tmp_pat
         writer.close()
     path = segments(writer.folder)[0]
     content = bytearray(path.read_bytes())
-    content[4096 + 128 * 6 + 50] ^= 1
+    content[4096 + 144 * 6 + 50] ^= 1
     path.write_bytes(content)
     shipper = drained(config)
     assert [row["sequence"] for row in rows_of(config)] == [*range(6), *range(10, 20)]

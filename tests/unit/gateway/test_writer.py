@@ -44,6 +44,7 @@ def test_a_call_is_read_back_as_it_was_written(tmp_path, datatype, status):
         writer.next_id(10**15), status, 10**15, schema=number, epoch=9, version=4, role=2, rule=3, bucket=9_999,
         weight_bp=10_000, key_hash=(1 << 64) - 1, rows=2, decode_ns=1, queue_ns=2, run_ns=3, total_ns=1 << 40,
         request_id="né".encode(), reason=b"why not", tensors=[tensor], parent_id=bytes(range(16)),
+        trace_id=bytes(range(16, 32)),
     )  # fmt: skip
     assert writer.append(written)
     batch = JournalReader(writer.folder).read()
@@ -80,7 +81,7 @@ def test_sequences_go_on_over_rotation_and_restart(tmp_path):
         writer = writer_of(config)
         number = writer.schema(schema())
         for _ in range(1_000):
-            while not writer._rotate(wait_s=5) if writer._offset + 4_000 > SEGMENT_BYTES else False:
+            while not writer._rotate(wait_s=5) if writer.open.offset + 4_000 > SEGMENT_BYTES else False:
                 pass
             assert writer.append(record(writer, number, x=x, score=x))
             total += 1
@@ -138,7 +139,7 @@ def test_an_end_that_cannot_be_read_is_left_far_behind(tmp_path):
     writer = writer_of(config)
     for _ in range(3):
         assert writer.append(record(writer, 0, x=np.ones((2, 3))))
-    offset = writer._offset
+    offset = writer.open.offset
     writer.close()
     path = segments(writer.folder)[0]
     with path.open("r+b") as file:
@@ -148,6 +149,9 @@ def test_an_end_that_cannot_be_read_is_left_far_behind(tmp_path):
     assert again.sequence >= 1_000_000
     again.close()
     reader = JournalReader(writer.folder)
+    before = reader.read()
+    assert before is not None
+    assert before.headers["sequence"].tolist() == [0, 1]
     with pytest.raises(JournalCorrupt, match=str(path)):
         reader.read()
 

@@ -39,6 +39,21 @@ def test_a_digest_that_is_none_is_refused(digest: str) -> None:
         check_sha256(digest)
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"batch_wait_us": -1}, "batch_wait_us -1"),
+        ({"batch_wait_us": 100_001}, "batch_wait_us 100001: 0 to 100000"),
+        ({"batch_wait_us": 1, "batch_wait_rows": 1}, "batch_wait_rows 1"),
+        ({"batch_wait_us": 1, "batch_wait_rows": 70_000}, "batch_wait_rows 70000"),
+        ({"batch_wait_rows": 8}, "batch_wait_rows 8 with batch_wait_us 0"),
+    ],
+)
+def test_a_wait_that_makes_no_sense_is_refused(given: dict[str, int], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        Route(model="m", arms=(stable(),), **given)  # type: ignore[arg-type]
+
+
 ROUTES: dict[str, tuple[Any, str]] = {
     "no arm at all": (lambda: Route(model="m", arms=()), "0 stable arms"),
     "two stable arms": (lambda: Route(model="m", arms=(stable(1, 5000), stable(2, 5000))), "2 stable arms"),

@@ -1,5 +1,6 @@
 """The database: migrations, transactions, and what its indexes do not allow."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from gnomon.domain import Stage
-from registry.store import migrate, rollouts, tables, versions
+from registry.store import migrate, rollouts, routes, tables, versions
 from registry.store.database import Database
 from registry.store.rows import row_of_version
 from tests.unit.registry.inside import Inside
@@ -43,6 +44,34 @@ def test_the_last_migration_is_the_one_the_program_expects() -> None:
     from alembic.script import ScriptDirectory
 
     assert ScriptDirectory(str(migrate.MIGRATIONS)).get_current_head() == migrate.HEAD
+
+
+def test_routes_of_an_older_registry_let_no_call_wait(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    with sqlite3.connect(path) as old:
+        old.executescript(FIRST_TABLES)
+    old.close()
+    database = Database(path)
+    database.open()
+    with database.transaction() as connection:
+        assert migrate.revision_of(connection) == migrate.HEAD
+        found = routes.get_route(connection, "m")
+        assert (found.stable.version, found.batch_wait_us, found.batch_wait_rows) == (1, 0, 0)
+    database.close()
+
+
+FIRST_TABLES = """
+CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);
+INSERT INTO alembic_version VALUES ('0001');
+CREATE TABLE models (name VARCHAR NOT NULL PRIMARY KEY, created_unix_ms BIGINT NOT NULL);
+INSERT INTO models VALUES ('m', 1);
+CREATE TABLE routes (
+  revision BIGINT NOT NULL PRIMARY KEY, model VARCHAR NOT NULL REFERENCES models (name), arms JSON NOT NULL,
+  warm JSON NOT NULL, latency_thresholds_us JSON NOT NULL, disagreement_tolerance FLOAT NOT NULL,
+  actor VARCHAR NOT NULL, reason VARCHAR NOT NULL, created_unix_ms BIGINT NOT NULL
+);
+INSERT INTO routes VALUES (3, 'm', '[{"version": 1, "role": 1, "weight_bp": 10000}]', '[]', '[]', 0.1, 'a', '', 1);
+"""
 
 
 def test_opening_again_changes_nothing(database: Database, tmp_path: Path) -> None:

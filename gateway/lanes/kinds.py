@@ -1,0 +1,187 @@
+"""What compiled code knows of calls: learned from each first call of a kind, forgotten whole when the routes change.
+
+A kind is the bytes of a request that say what it asks (model, version, descriptions of its tensors); a target is one of
+its arms. Python answers the first call of a kind on an arm, and from its answer all later ones are made.
+"""
+
+import ctypes
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.fastcodec import response
+from gateway.fastcodec.layout import Layout
+from gateway.fastcodec.varint import field as field_bytes
+from gateway.job import Taken
+from gateway.journal.format import INPUT, NUMPY_OF, aligned
+from gateway.journal.writer import TensorRecord, around
+from gateway.lanes.block import Block
+from gateway.lanes.lane import Lane
+from gateway.native.blocks import KIND, MOST_ARMS, MOST_INPUTS, MOST_OUTPUTS, TARGET
+from gateway.router import Table
+from gnomon.domain import ALL_BP
+
+SLOTS = 4096
+MOST_KINDS = SLOTS // 2
+KEY_BYTES = 64  # of a model's name, as gateway.router keys its hash
+TEXT_BYTES = 128  # a length from here takes more than a byte
+
+
+@dataclass(slots=True)
+class Known:
+    """A kind, and for each arm of its table the version's target, where it is known."""
+
+    block: Block
+    versions: list[int]
+    targets: dict[int, "Target"] = field(default_factory=dict)
+
+    def aim(self, version: int, target: "Target") -> None:
+        """From here on calls that fall to the version are compiled code's."""
+        self.targets[version] = target
+        for arm, known in enumerate(self.versions):
+            if known == version:
+                self.block[KIND.TARGETS + 8 * arm] = target.block.address
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    block: Block
+    lane: Lane
+    schema: int
+    epoch: int
+
+
+def can_take(taken: Taken) -> bool:
+    """Whether calls like this one can go the lane: raw tensors of fixed size, rows first, few of them."""
+    servable, request = taken.servable, taken.request
+    specs = (*servable.inputs, *servable.outputs)
+    return (
+        request.raws is not None
+        and not taken.route.batch_wait_us  # calls that may wait do so in the batcher
+        and bool(request.layout.span)
+        and servable.takes_any_rows
+        and all(spec.datatype in NUMPY_OF for spec in specs)
+        and 0 < len(servable.inputs) <= MOST_INPUTS
+        and 0 < len(servable.outputs) <= MOST_OUTPUTS
+        and all(shape[0] == taken.inputs.rows for _, _, shape in request.layout.inputs)
+        and len(request.model_name.encode()) < TEXT_BYTES
+    )
+
+
+def prefix_of(taken: Taken) -> bytes:
+    """The bytes a request of this kind begins with."""
+    request = taken.request
+    version = field_bytes(2, request.model_version.encode()) if request.model_version else b""
+    return field_bytes(1, request.model_name.encode()) + version
+
+
+def kind_block(taken: Taken, table: Table, counter: int) -> Known:
+    """`counter` is the address of the number of calls without a key."""
+    block, layout, servable = Block(KIND.SIZE), taken.request.layout, taken.servable
+    assert layout.span is not None
+    block.text(KIND.PREFIX, prefix_of(taken))
+    block.text(KIND.SPAN, layout.span)
+    block[KIND.ROWS], block[KIND.INPUTS], block[KIND.COUNTER] = taken.inputs.rows, len(layout.inputs), counter
+    block.fill(KIND.BYTES, [_bytes_of(shape, datatype) for _, datatype, shape in layout.inputs])
+    block.fill(KIND.PLACES, [servable.input_index[name] for name, _, _ in layout.inputs])
+    if taken.choice.rule == "pinned":
+        block[KIND.PINNED] = 1
+        ends, versions = [ALL_BP], [taken.choice.version]
+    else:
+        bounds = table.bounds[:MOST_ARMS]
+        ends, versions = [end for end, _ in bounds], [arm.version for _, arm in bounds]
+    block[KIND.ARMS] = len(ends)
+    block.fill(KIND.ENDS, ends)
+    return Known(block, versions)
+
+
+def _bytes_of(shape: tuple[int, ...], datatype: str) -> int:
+    return NUMPY_OF[datatype].itemsize * math.prod(shape)
+
+
+def output_bytes(records: list[TensorRecord], rows: int) -> list[int] | None:
+    """Bytes of a row of each output; None where an output does not have a row for each row that came in."""
+    if any(not record.shape or record.shape[0] != rows for record in records):
+        return None
+    return [len(record.data) // rows for record in records]
+
+
+def target_block(
+    taken: Taken, records: list[TensorRecord], arm: str, lane: Lane, counts: int, shadow_bp: int
+) -> Target:
+    """From an answered call: `records` are its outputs, `shadow_bp` the share of its calls a shadow sees, or -1."""
+    block, choice, epoch = Block(TARGET.SIZE), taken.choice, taken.route.revision
+    block[TARGET.LANE], block[TARGET.ROWS] = lane.block.address, taken.inputs.rows
+    block[TARGET.VERSION], block[TARGET.EPOCH], block[TARGET.ROLE] = choice.version, epoch, choice.role
+    block[TARGET.SCHEMA], block[TARGET.WEIGHT] = taken.servable.schema, choice.weight_bp
+    block[TARGET.COUNTS], block[TARGET.SHADOW], block[TARGET.INTRODUCED] = counts, shadow_bp, -1
+    _reply(block, taken, records, arm)
+    _record(block, [*taken.inputs.records, *records])
+    return Target(block, lane, taken.servable.schema, epoch)
+
+
+def _reply(block: Block, taken: Taken, records: list[TensorRecord], arm: str) -> None:
+    known = response.template(taken.servable, taken.wanted, records, arm, taken.route.revision)
+    block.text(TARGET.BEFORE_ID, known.before_id)
+    block.text(TARGET.BEFORE_PREDICTION, known.before_prediction)
+    block.text(TARGET.AFTER_PREDICTION, known.after_prediction)
+    block[TARGET.OUTPUTS] = len(known.contents)
+    block.fill(TARGET.OUTPUT, [MOST_INPUTS + index for index, _, _, _ in known.contents])
+    block.fill(TARGET.HEAD, [block.point(head) for _, _, head, _ in known.contents])
+    block.fill(TARGET.HEAD_SIZE, [len(head) for _, _, head, _ in known.contents])
+    texts = len(known.before_id) + len(known.before_prediction) + len(known.after_prediction)
+    block[TARGET.REPLY_SIZE] = (
+        texts + response.ID_TEXT_BYTES + sum(size + len(head) for _, size, head, _ in known.contents)
+    )
+
+
+def _record(block: Block, tensors: list[TensorRecord]) -> None:
+    """What stands before each tensor of the journal's record, and where its rows come from."""
+    sizes = [len(tensor.data) for tensor in tensors]
+    heads = [around(*tensor[:4], size)[0] for tensor, size in zip(tensors, sizes, strict=True)]
+    block[TARGET.TENSORS] = len(tensors)
+    block.fill(TARGET.BEFORE, [block.point(head) for head in heads])
+    block.fill(TARGET.BEFORE_SIZE, [len(head) for head in heads])
+    block.fill(
+        TARGET.SOURCE, [tensor.index if tensor.direction == INPUT else MOST_INPUTS + tensor.index for tensor in tensors]
+    )
+    block[TARGET.RECORD_SIZE] = sum(len(head) + aligned(size) for head, size in zip(heads, sizes, strict=True))
+
+
+def shapes_of(layout: Layout) -> dict[str, tuple[int, ...]]:
+    """Of a row of each input."""
+    return {name: shape[1:] for name, _, shape in layout.inputs}
+
+
+class Kinds:
+    """The table compiled code looks into. Written by: the event loop."""
+
+    def __init__(self, native: Any, scratch: int) -> None:
+        self._native, self._scratch = native, scratch
+        self._slots = (ctypes.c_int64 * SLOTS)()
+        self._known: dict[tuple[bytes, bytes], Known] = {}
+        self.address, self.mask = ctypes.addressof(self._slots), SLOTS - 1
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def get(self, taken: Taken) -> Known | None:
+        return self._known.get((prefix_of(taken), taken.request.layout.span))
+
+    def add(self, taken: Taken, known: Known) -> None:
+        """Makes a kind known; calls of it come to its arms as they become known."""
+        prefix, span = prefix_of(taken), taken.request.layout.span
+        key = taken.route.model.encode()[:KEY_BYTES]
+        self._native.key_state(known.block.address + KIND.KEY_STATE, key, len(key), self._scratch)
+        value = known.block[KIND.HASH] = self._native.hash_of(prefix, len(prefix), span, len(span))
+        slot = value & self.mask
+        while self._slots[slot]:
+            slot = slot + 1 & self.mask
+        self._known[prefix, span] = known
+        self._slots[slot] = known.block.address
+
+    def clear(self) -> list[Known]:
+        """Forgets all; what it was, which must be kept as long as a call of it may be on its way."""
+        ctypes.memset(self._slots, 0, ctypes.sizeof(self._slots))
+        known, self._known = list(self._known.values()), {}
+        return known

@@ -1,0 +1,79 @@
+"""A lane: where calls of one version wait, their rows side by side in memory. Compiled code puts them in."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.journal.format import NUMPY_OF
+from gateway.lanes.block import Block
+from gateway.lanes.run import Run, address_of
+from gateway.native.blocks import LANE
+from gateway.servables import Servable
+
+BUFFER_BYTES = 8 << 20  # of all inputs together at most: pages are taken as they are used
+MOST_ROWS = 16_384
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+class Lane:
+    """Written by: the event loop, in which compiled code runs."""
+
+    def __init__(
+        self, servable: Servable, shapes: Shapes, output_bytes: list[int], *, number: int, most_calls: int
+    ) -> None:
+        """`shapes` are of a row of each input, `output_bytes` of a row of each output."""
+        self.servable, self.output_bytes = servable, output_bytes
+        dtypes = {spec.name: NUMPY_OF[spec.datatype] for spec in servable.inputs}
+        input_bytes = [dtype.itemsize * math.prod(shapes[name]) for name, dtype in dtypes.items()]
+        rows = max(1, min(MOST_ROWS, BUFFER_BYTES // max(1, sum(input_bytes))))
+        self._buffers = {name: np.empty((rows, *shapes[name]), dtype) for name, dtype in dtypes.items()}
+        self._calls: NDArray[np.int64] = np.zeros(most_calls, np.int64)
+        self._starts: NDArray[np.int64] = np.zeros(most_calls, np.int64)
+        block = self.block = Block(LANE.SIZE)
+        block[LANE.NUMBER] = number
+        block[LANE.MOST_ROWS], block[LANE.MOST_CALLS] = rows, most_calls
+        block[LANE.CALL_LIST], block[LANE.ROW_LIST] = address_of(self._calls), address_of(self._starts)
+        self._places = [address_of(self._calls), *(address_of(buffer) for buffer in self._buffers.values())]
+        self._widths = [8, *input_bytes]
+        block.fill(LANE.BUFFER, self._places[1:])
+        block.fill(LANE.INPUT_BYTES, input_bytes)
+        block.fill(LANE.OUTPUT_BYTES, output_bytes)
+
+    def take(self, batch_run_us: float) -> list[Run]:
+        """All that waits, in runs that are expected to stay within `batch_run_us`; the lane is then empty.
+
+        The rows stay where they are until the next bytes are read from a socket.
+        """
+        count, rows = self.block[LANE.CALLS], self.block[LANE.ROWS]
+        self.block[LANE.CALLS] = self.block[LANE.ROWS] = self.block[LANE.IS_READY] = 0
+        bound = self.servable.cost.rows_within(batch_run_us) if self.servable.merges else 1
+        if rows <= bound or count == 1:
+            return [self._run(0, count, 0, rows)]
+        ends = np.append(self._starts[1:count], rows)
+        runs, first, begin = [], 0, 0
+        while first < count:
+            last = max(first + 1, int(np.searchsorted(ends, begin + bound, side="right")))
+            end = int(ends[last - 1])
+            runs.append(self._run(first, last, begin, end))
+            first, begin = last, end
+        return runs
+
+    def compute(self, feeds: list[NDArray[Any]], rows: int) -> list[NDArray[Any]]:
+        """What the model answers, checked to be as compiled code will read it: row by row, of the sizes it knows.
+
+        Raises: ValueError, and whatever the runtime raises.
+        """
+        outputs = self.servable.run(dict(zip(self._buffers, feeds, strict=True)))
+        for output, size in zip(outputs, self.output_bytes, strict=True):
+            if len(output) != rows or output.nbytes != rows * size or not output.flags.c_contiguous:
+                raise ValueError(f"an output of shape {output.shape}, unlike those of the calls before")
+        return outputs
+
+    def _run(self, first: int, last: int, begin: int, end: int) -> Run:
+        feeds = [buffer[begin:end] for buffer in self._buffers.values()]
+        at = [first, *[begin] * len(feeds)]
+        places = [place + width * index for place, width, index in zip(self._places, self._widths, at, strict=True)]
+        return Run(self, self._calls[first:last], self._starts[first:last], feeds, end - begin, places)

@@ -1,0 +1,247 @@
+"""The lane's Python: teaches compiled code from answered calls, runs the models for those that wait, helps it out.
+
+Once a turn of the event loop: every lane with calls is emptied in runs, compiled code writes records and replies, and
+the connections it answered on are flushed.
+"""
+
+import asyncio
+import ctypes
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from gateway.batcher import Batcher
+from gateway.books import WorkerBooks
+from gateway.counters import Counters
+from gateway.job import Taken
+from gateway.journal.format import SEQUENCE_BITS
+from gateway.journal.writer import TensorRecord, Writer
+from gateway.lanes.block import Block
+from gateway.lanes.crc_tables import tables
+from gateway.lanes.kinds import (
+    MOST_KINDS,
+    Kinds,
+    Known,
+    Target,
+    can_take,
+    kind_block,
+    output_bytes,
+    shapes_of,
+    target_block,
+)  # fmt: skip
+from gateway.lanes.lane import Lane
+from gateway.lanes.run import Run, word_at
+from gateway.native.blocks import DONE, NEEDS_ROOM, REASON_BITS, RUN, STREAM, TARGET, WORLD
+from gateway.router import Table
+from gateway.sampling import journal_mix
+from gateway.transport.engine import World, shared
+from gateway.transport.limits import Limits
+from gateway.transport.reply import CACHED_HEADERS, CACHED_TRAILERS
+from gateway.unkeyed import Unkeyed
+
+log = logging.getLogger(__name__)
+MOST_LANES = 1024
+
+
+class Lanes:
+    """Written by: the event loop."""
+
+    def __init__(
+        self, world: World, *, path: bytes, limits: Limits, journal: Writer, books: WorkerBooks, batcher: Batcher,
+        counters: Counters, unkeyed: Unkeyed, max_in_flight: int,
+    ) -> None:  # fmt: skip
+        self._world, self._native = world, world.native
+        self._journal, self._books, self._batcher, self._counters = journal, books, batcher, counters
+        self._unkeyed, self._most_calls = unkeyed, max_in_flight
+        self._kinds = Kinds(world.native, world.address + WORLD.SCRATCH)
+        self._lanes: dict[object, Lane] = {}
+        self._numbered: dict[int, Lane] = {}
+        self._targets: dict[int, Target] = {}
+        self._kept: list[list[Known]] = []  # forgotten, while calls of them are on their way
+        self._flights: deque[Run] = deque()
+        self._flying = 0
+        self._next = 0
+        self._scheduled = False
+        self._run = Block(RUN.SIZE)
+        self.flush: Callable[[], None] = lambda: None  # sends what was answered
+        self._ready = (ctypes.c_int64 * MOST_LANES)()
+        self._constants = Block(0)
+        self._headers, self._trailers = shared(CACHED_HEADERS), shared(CACHED_TRAILERS)
+        self._open(path, limits)
+
+    def _open(self, path: bytes, limits: Limits) -> None:
+        """Tells compiled code where everything is."""
+        world, constants, journal = self._world, self._constants, self._journal
+        fields = {
+            WORLD.PATH: constants.point(path), WORLD.PATH_SIZE: len(path),
+            WORLD.LIST_BYTES: limits.header_list_bytes, WORLD.SEND_BYTES: limits.send_connection_bytes,
+            WORLD.MESSAGE_BYTES: limits.max_message_bytes,
+            WORLD.KINDS: self._kinds.address, WORLD.KINDS_MASK: self._kinds.mask,
+            WORLD.READY_LIST: ctypes.addressof(self._ready), WORLD.MOST_IN_FLIGHT: self._most_calls,
+            WORLD.FIELDS: ctypes.addressof(self._headers[0]), WORLD.FIELD_COUNT: len(CACHED_HEADERS),
+            WORLD.TRAILERS: ctypes.addressof(self._trailers[0]), WORLD.TRAILER_COUNT: len(CACHED_TRAILERS),
+            WORLD.CRC_TABLE: constants.point(tables()), WORLD.JOURNAL: ctypes.addressof(journal.open),
+            WORLD.ID_LOW: signed(2 << 62 | journal.host << SEQUENCE_BITS), WORLD.ID_HIGH: 7 << 12 | journal.slot,
+            WORLD.JOURNAL_MIX: signed(journal_mix(journal.name)),
+        }  # fmt: skip
+        for place, value in (fields | self._books.places()).items():
+            world.set(place, value)
+        world.set(WORLD.LANE_OPEN, 1)
+
+    # What compiled code knows.
+
+    def learn(
+        self, taken: Taken, records: list[TensorRecord], arm: str, tables: Mapping[str, Table], shadow_bp: int
+    ) -> None:
+        """From a call that was just answered: the next ones like it need no Python."""
+        table = tables.get(taken.route.model)
+        if table is None or table.route is not taken.route or not can_take(taken):
+            return
+        known = self._kinds.get(taken)
+        if known is None:
+            if len(self._kinds) >= MOST_KINDS:
+                self.forget()
+            known = kind_block(taken, table, self._unkeyed.address(taken.route.model))
+            self._kinds.add(taken, known)
+        version = taken.choice.version
+        if version not in known.targets and version in known.versions:
+            self._add_target(known, taken, records, arm, shadow_bp)
+
+    def forget(self) -> None:
+        """The routes have changed: every kind is to be learned again."""
+        self._kept.append(self._kinds.clear())
+        self._lanes = {}
+        self._tidy()
+
+    def _add_target(self, known: Known, taken: Taken, records: list[TensorRecord], arm: str, shadow_bp: int) -> None:
+        sizes = output_bytes(records, taken.inputs.rows)
+        lane = None if sizes is None else self._lane_of(taken, sizes)
+        if lane is None:
+            return
+        counts = self._counters.of(taken.route.model, taken.choice.version).address
+        target = target_block(taken, records, arm, lane, counts, shadow_bp)
+        self._targets[target.block.address] = target
+        known.aim(taken.choice.version, target)
+
+    def _lane_of(self, taken: Taken, sizes: list[int]) -> Lane | None:
+        """The lane of a version for rows of this shape; None where its outputs are sometimes of another size."""
+        key = taken.servable, taken.kind
+        lane = self._lanes.get(key)
+        if lane is None:
+            if len(self._numbered) >= MOST_LANES:
+                return None
+            self._next += 1
+            lane = self._lanes[key] = self._numbered[self._next] = Lane(
+                taken.servable, shapes_of(taken.request.layout), sizes, number=self._next,
+                most_calls=self._most_calls,
+            )  # fmt: skip
+        return lane if lane.output_bytes == sizes else None
+
+    def _tidy(self) -> None:
+        """Lets go of what was forgotten, once no call of it is on its way."""
+        if self._kept and not self._flying and not self._flights and not self._world.get(WORLD.READY):
+            self._kept.clear()
+            self._numbered = {number: lane for number, lane in self._numbered.items() if lane in self._lanes.values()}
+            live = {target.block.address for target in self._targets.values() if target.lane in self._lanes.values()}
+            self._targets = {address: target for address, target in self._targets.items() if address in live}
+
+    # A turn of the loop.
+
+    def work(self) -> None:
+        """Calls wait: they are run when everything that arrived has been read."""
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._turn_and_flush)
+
+    def turn(self) -> None:
+        """Runs what waits, and answers it."""
+        self._scheduled = False
+        count = self._world.get(WORLD.READY)
+        self._world.set(WORLD.READY, 0)
+        for number in self._ready[:count]:
+            lane = self._numbered[number]
+            for run in lane.take(self._batcher.batch_run_us):
+                for part in self._alive(run):
+                    self._start(part)
+        self._tidy()
+
+    def _turn_and_flush(self) -> None:
+        self.turn()
+        self.flush()
+
+    def _alive(self, run: Run) -> list[Run]:
+        """The run; or its calls one by one, where some of them nobody waits for."""
+        dead = self._native.count_dead(self._world.address, run.places[0], len(run.calls))
+        return run.singles() if dead else [run]
+
+    def _start(self, run: Run) -> None:
+        if isinstance(run.outputs, Exception):
+            self._finish(run)
+        elif run.lane.servable.cost.expected_us(run.rows) <= self._batcher.inline_run_us:
+            self._finish(run.compute())
+        else:
+            self._flights.append(run.detached())
+            self._launch()
+
+    def _launch(self) -> None:
+        """Long runs go to threads, as many as there are; the others wait here, where their deadlines are looked at."""
+        while self._flights and self._flying < self._batcher.threads:
+            for part in self._alive(self._flights.popleft()):
+                if isinstance(part.outputs, Exception):
+                    self._finish(part)
+                    continue
+                self._flying += 1
+                part.lane.servable.borrowed += 1
+                loop = asyncio.get_running_loop()
+                future = loop.run_in_executor(self._batcher.runners, part.compute)
+                future.add_done_callback(self._landed)
+
+    def _landed(self, ended: "asyncio.Future[Run]") -> None:
+        run = ended.result()
+        self._flying -= 1
+        run.lane.servable.borrowed -= 1
+        self._finish(run)
+        self._launch()
+        self._tidy()
+        self.flush()
+
+    def _finish(self, run: Run) -> None:
+        if isinstance(run.outputs, Exception):
+            log.debug("a run of %d rows: %s", run.rows, run.outputs)
+        else:
+            taken_ns = run.ended_ns - run.started_ns
+            run.lane.servable.cost.update(run.rows, taken_ns / 1e3)
+            self._batcher.ran(run.lane.servable, run.rows, taken_ns)
+        block = self._run
+        run.describe(block)
+        while True:
+            found = self._native.answer(self._world.address, block.address)
+            reason, at = found & (1 << REASON_BITS) - 1, found >> REASON_BITS
+            if reason == DONE:
+                return
+            stream = int(run.calls[at])
+            if reason == NEEDS_ROOM:
+                block[RUN.FIRST], block[RUN.NO_ROOM] = at, not self._make_room(stream)
+            else:
+                block[RUN.FIRST] = at + 1
+                self._hand_back(stream)
+
+    def _make_room(self, stream: int) -> bool:
+        """A segment with room for the call's record, which knows its schema and its route."""
+        target = self._targets[word_at(stream + STREAM.TARGET)]
+        if not self._journal.make_room(self._native.record_bytes(stream), target.schema, target.epoch):
+            self._journal.lost += 1
+            return False
+        target.block[TARGET.INTRODUCED] = self._journal.open.generation
+        return True
+
+    def _hand_back(self, stream: int) -> None:
+        """Python answers the call, or refuses it: its deadline has passed, or the run failed."""
+        connection = self._world.connections[word_at(stream + STREAM.CONNECTION)]
+        self._native.hand_back(stream)
+        connection.dispatch()
+
+
+def signed(value: int) -> int:
+    """The same 64 bits as a number with a sign."""
+    return value - (1 << 64) if value >> 63 else value

@@ -1,0 +1,178 @@
+"""The lane gives what Python's way gives: the same reply, the same refusal, the same record, for any bytes."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.journal.format import id_text
+from gateway.router import key_hash
+from gnomon import oip
+from tests import models
+from tests.contract.lanes.house import House, Loop, ask, compared, raw_call, route
+
+ROUTES = (
+    route("scaled", (2, 3_000), shadow=3, revision=7),
+    route("pair", revision=7),
+    route("several", revision=7),
+)
+
+
+def stocked(house: House) -> House:
+    for number, factor in ((1, 2.0), (2, 3.0), (3, 4.0)):
+        house.load("scaled", number, models.scaled(factor))
+    house.load("pair", 1, models.pair())
+    house.load("several", 1, models.several())
+    house.serve(*ROUTES)
+    return house
+
+
+class Both:
+    """The same calls to a house with the lane and to one without; twice, so that the lane knows the kind."""
+
+    def __init__(self, folder: Path) -> None:
+        self.loop = Loop()
+        self.with_lane, self.without = stocked(House(folder / "lane")), stocked(House(folder / "none", lane=False))
+        self.channels: list[Any] = []
+        for house in (self.with_lane, self.without):
+            self.loop.run(house.server.start())
+            self.channels.append(grpc.insecure_channel(f"127.0.0.1:{house.port}"))
+
+    def ask(self, data: bytes, metadata: Any = ()) -> list[tuple[Any, Any]]:
+        """(answer, record) of each house's last call."""
+        found = []
+        for house, channel in zip((self.with_lane, self.without), self.channels, strict=True):
+            for _ in range(2):
+                answer = ask(raw_call(channel), data, metadata)
+            record = house.records()[-1]
+            found.append((answer, record))
+        return found
+
+    def close(self) -> None:
+        for house, channel in zip((self.with_lane, self.without), self.channels, strict=True):
+            channel.close()
+            self.loop.run(house.server.stop(0))
+            house.journal.close()
+        self.loop.close()
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    made = Both(tmp_path_factory.mktemp("both"))
+    yield made
+    made.close()
+
+
+def request(
+    model: str, rows: int = 1, request_id: str = "", key: str = "", version: str = "", outputs: Any = ()
+) -> Any:
+    message = oip.ModelInferRequest(model_name=model, model_version=version, id=request_id)
+    numbers = np.random.default_rng(rows).normal(size=(rows, 3)).astype("<f4")
+    if model == "pair":
+        message.inputs.add(name="b", datatype="INT64", shape=[rows, 2])
+        message.raw_input_contents.append(np.arange(2 * rows, dtype="<i8").tobytes())
+    message.inputs.add(name="x", datatype="FP32", shape=[rows, 3])
+    message.raw_input_contents.append(numbers.tobytes())
+    for name in outputs:
+        message.outputs.add(name=name)
+    if key:
+        message.parameters["routing_key"].string_param = key
+    return message
+
+
+def without_id(answer: tuple[Any, Any], record: Any) -> tuple[Any, Any]:
+    """The answer with the prediction's id, which is the record's, taken out."""
+    code, body = answer
+    if code is not grpc.StatusCode.OK:
+        return answer
+    text = id_text(bytes(record[0]["prediction_id"])).encode()
+    assert body.count(text) == 1
+    return code, body.replace(text, b"")
+
+
+def assert_same(found: list[tuple[Any, Any]]) -> None:
+    (mine, my_record), (theirs, their_record) = found
+    assert without_id(mine, my_record) == without_id(theirs, their_record)
+    assert compared(my_record) == compared(their_record)
+
+
+texts = st.text(st.characters(codec="utf-8"), max_size=40)
+requests = st.one_of(
+    st.builds(
+        request, st.just("scaled"), st.integers(1, 9), texts, texts, st.sampled_from(["", "1", "2", "3", "9", "x"]),
+        st.sampled_from([(), ("score",), ("score", "score"), ("nothing",)]),
+    ),
+    st.builds(
+        request, st.just("pair"), st.integers(1, 5), texts, texts, st.just(""),
+        st.sampled_from([(), ("total",), ("y", "total"), ("total", "y")]),
+    ),
+    st.builds(request, st.sampled_from(["several", "nobody"])),
+)  # fmt: skip
+keys = st.tuples(st.just("x-routing-key"), st.text("abcXYZ 019-_.", max_size=200).map(str.strip))
+traces = st.tuples(
+    st.just("traceparent"), st.from_regex(r"(00|ff)-[0-9a-fA-Fg]{31,32}-[0-9a-f]{16}-01", fullmatch=True)
+)
+fields = st.lists(st.one_of(keys, traces), max_size=3)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(message=requests, metadata=fields)
+def test_any_call_has_the_same_answer_and_the_same_record(both: Both, message: Any, metadata: Any) -> None:
+    assert_same(both.ask(message.SerializeToString(deterministic=True), metadata))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(message=requests, data=st.data())
+def test_damaged_calls_have_the_same_fate(both: Both, message: Any, data: Any) -> None:
+    raw = bytearray(message.SerializeToString(deterministic=True))
+    at = data.draw(st.integers(0, len(raw) - 1))
+    match data.draw(st.sampled_from(["flip", "cut", "insert", "delete"])):
+        case "flip":
+            raw[at] = data.draw(st.integers(0, 255))
+        case "cut":
+            del raw[at:]
+        case "insert":
+            raw[at:at] = data.draw(st.binary(min_size=1, max_size=4))
+        case _:
+            del raw[at]
+    assert_same(both.ask(bytes(raw)))
+
+
+def test_the_second_call_of_a_kind_is_not_pythons(both: Both) -> None:
+    house = both.with_lane
+    for message in (request("scaled", 4, key="k1"), request("pair", 3, "an-id"), request("scaled", 2, version="2")):
+        data = message.SerializeToString(deterministic=True)
+        both.ask(data)
+        before = house.by_python
+        both.ask(data)
+        assert house.by_python == before
+
+
+@pytest.mark.parametrize("size", [1, 8, 127, 128, 129, 256, 257, 1000])
+def test_a_key_falls_to_the_same_arm_whatever_its_length(both: Both, size: int) -> None:
+    key = (hashlib.sha256(str(size).encode()).hexdigest() * 20)[:size]
+    message = request("scaled")
+    found = both.ask(message.SerializeToString(), [("x-routing-key", key)])
+    assert_same(found)
+    header = found[0][1][0]
+    assert int(header["key_hash"]) == key_hash("scaled", key.encode())
+    assert int(header["bucket"]) == key_hash("scaled", key.encode()) % 10_000
+
+
+def test_calls_without_a_key_take_turns_exactly_whichever_way_they_go(both: Both) -> None:
+    """3,000 basis points: of ten thousand calls in a row 3,000 are the canary's, and so it is in the lane."""
+    call, data = raw_call(both.channels[0]), request("scaled").SerializeToString()
+    before = len(both.with_lane.records())
+    for _ in range(20):
+        for future in [call.future(data, timeout=20) for _ in range(50)]:
+            future.result()
+    buckets = [int(header["bucket"]) for header, _, _ in both.with_lane.records()[before:]]
+    assert len(set(buckets)) == 1_000
+    canary = sum(bucket < 3_000 for bucket in buckets)
+    assert abs(canary - 300) <= 1
