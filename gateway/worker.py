@@ -46,6 +46,7 @@ from gnomon.wire import message_of
 
 log = logging.getLogger(__name__)
 LOCK_WAIT_S = 20.0
+MOST_RUN_THREADS = 2
 SWITCH_S = 0.0005  # a thread that loads gives the interpreter back after this, not after 5 ms
 
 
@@ -65,6 +66,11 @@ def lock_journal(folder: Path) -> int:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{folder} is still written by another process") from None
             time.sleep(0.05)
+
+
+def run_threads() -> int:
+    """For long runs: more at a time than there are cores only makes each of them longer."""
+    return min(MOST_RUN_THREADS, len(os.sched_getaffinity(0)))
 
 
 def _sync_first(journal: DurableWriter, flush: Callable[[], None]) -> None:
@@ -105,7 +111,9 @@ class Worker:
             journal=self.journal,
             servables=self.servables,
             books=self.books,
-            batcher=Batcher(inline_run_us=config.inline_run_us, batch_run_us=config.batch_run_us),
+            batcher=Batcher(
+                inline_run_us=config.inline_run_us, batch_run_us=config.batch_run_us, threads=run_threads(),
+            ),
             max_in_flight=config.max_in_flight,
             max_message_bytes=config.max_message_bytes,
         )

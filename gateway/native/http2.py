@@ -36,7 +36,7 @@ from gateway.native.blocks import (
     WANTS_WRITE,
     WORLD,
 )  # fmt: skip
-from gateway.native.calls import note_field, takes_lane, wait_in_lane
+from gateway.native.calls import PREFIX_BYTES, note_field, takes_lane, wait_in_lane
 from gateway.native.memory import (
     I32,
     I64,
@@ -67,7 +67,7 @@ DEFERRED = -508
 EOF, NO_END_STREAM = 1, 2
 REALTIME, MONOTONIC = 0, 1  # clocks of the kernel
 NAME_VALUE_BYTES = 40
-KEPT_BYTES = 16 << 10  # a buffer of an ended stream is kept for the next one up to this
+KEPT_BYTES = 64 << 10  # a buffer of an ended stream is kept for the next one up to this
 
 read_bytes = external("nghttp2_session_mem_recv2", I64, I64, I64, I64)
 _next_bytes = external("nghttp2_session_mem_send2", I64, I64, I64)
@@ -193,14 +193,20 @@ def recycle(world: int) -> None:
 
 
 @compiled
+def reserve(stream: int, size: int) -> None:
+    """Makes the buffer of a stream at least that large."""
+    capacity = load8(stream + STREAM.CAPACITY)
+    if size > capacity:
+        capacity = max(2 * capacity, size, 1024)
+        store8(stream + STREAM.BUFFER, reallocate(load8(stream + STREAM.BUFFER), capacity))
+        store8(stream + STREAM.CAPACITY, capacity)
+
+
+@compiled
 def keep(stream: int, source: int, size: int) -> None:
     """Appends to the buffer of a stream."""
     used = load8(stream + STREAM.USED)
-    capacity = load8(stream + STREAM.CAPACITY)
-    if used + size > capacity:
-        capacity = max(2 * capacity, used + size, 1024)
-        store8(stream + STREAM.BUFFER, reallocate(load8(stream + STREAM.BUFFER), capacity))
-        store8(stream + STREAM.CAPACITY, capacity)
+    reserve(stream, used + size)
     copy(load8(stream + STREAM.BUFFER) + used, source, size)
     store8(stream + STREAM.USED, used + size)
 
@@ -247,6 +253,9 @@ def on_data(session: int, flags: int, stream_id: int, data: int, size: int, conn
         return I32(0)
     _consume(session, stream_id, size)
     if stream and load8(stream + STREAM.STATE) == READING:
+        if load8(stream + STREAM.USED) == load8(stream + STREAM.HEADERS) and size >= PREFIX_BYTES:
+            announced = load1(data + 2) << 16 | load1(data + 3) << 8 | load1(data + 4)  # of a message that may be large
+            reserve(stream, load8(stream + STREAM.USED) + PREFIX_BYTES + min(announced, BODY_BYTES))
         keep(stream, data, size)
         if load8(stream + STREAM.USED) - load8(stream + STREAM.HEADERS) > BODY_BYTES:
             hand_over(world, stream, 0)
