@@ -112,7 +112,9 @@ class Worker:
             servables=self.servables,
             books=self.books,
             batcher=Batcher(
-                inline_run_us=config.inline_run_us, batch_run_us=config.batch_run_us, threads=run_threads(),
+                inline_run_us=config.inline_run_us,
+                batch_run_us=config.batch_run_us,
+                threads=run_threads(),
             ),
             max_in_flight=config.max_in_flight,
             max_message_bytes=config.max_message_bytes,
