@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from gateway import config as configuration
 from gateway.config import Config, ConfigInvalid
+from gateway.consumer import hold_stop
 
 BAD_CONFIG = 64
 PR_SET_PDEATHSIG = 1
@@ -79,6 +80,8 @@ def run_child(arguments: list[str]) -> int:
     """One role a process, each importing only what it needs: a worker has no use for numba or pyarrow."""
     flags = child_parser().parse_args(arguments)
     die_with_parent()
+    if flags.role != "worker":
+        hold_stop()
     config = Config.from_json(flags.config.read_text())
     role = importlib.import_module(f"gateway.{flags.role}")
     if flags.role == "worker":

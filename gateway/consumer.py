@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 LOCK_WAIT_S = 20.0
 FULL_DISK_PAUSE_S = 1.0
+STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
 
 
 class Consumer(Protocol):
@@ -27,11 +28,22 @@ class Consumer(Protocol):
         """Lets go of what it holds, after the last step."""
 
 
+def hold_stop() -> None:
+    """Keeps signals until `take_stop`: a consumer imports for seconds, and one told to stop meanwhile is to drain."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPED_BY)
+
+
+def take_stop() -> None:
+    """Lets signals come, now that somebody listens."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPED_BY)
+
+
 def stop_event() -> threading.Event:
     """Set by SIGTERM. SIGINT is left to the supervisor: a terminal sends it to everybody."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    take_stop()
     return stop
 
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from gateway.config import Config
-from gateway.consumer import FULL_DISK_PAUSE_S, alone
+from gateway.consumer import FULL_DISK_PAUSE_S, alone, take_stop
 from gateway.journal.columns import Group, groups
 from gateway.journal.cursor import Checkpoint
 from gateway.journal.format import ANSWERED
@@ -219,6 +219,7 @@ def run(config: Config) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # a terminal sends it to everybody; the supervisor decides
+        take_stop()
         await observe(Observer(config), config, stop)
 
     with alone(config.layout.checkpoint(NAME)):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -92,3 +93,23 @@ def test_every_call_is_in_the_stream_once_while_the_server_is_killed_too(tmp_pat
         books = drained(Publisher(config))
         assert ids(stored(server)) == dict.fromkeys(written, 1)
     assert books == Books(journaled=len(written), delivered=len(written), lost=books.lost)
+
+
+def holds(process, number):
+    """Whether the process keeps a signal for later (Linux)."""
+    (line,) = [line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if "SigBlk" in line]
+    return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+
+
+def test_an_exporter_told_to_stop_while_it_is_still_starting_delivers_what_is_sealed(tmp_path):
+    config = config_in(tmp_path)
+    config.layout.config.write_text(config.to_json())
+    writer = writer_of(config)
+    assert writer.append(record(writer, writer.schema(schema()), x=X))
+    writer.close()
+    process = subprocess.Popen([sys.executable, "-m", "gateway", "shipper", "--config", str(config.layout.config)])
+    while not holds(process, signal.SIGTERM):
+        assert process.poll() is None
+    process.terminate()
+    assert process.wait(60) == 0
+    assert Shipper(config).books()["w00"] == Books(journaled=1, delivered=1)
