@@ -92,7 +92,7 @@ def overload(session: Session) -> None:
 
     Of calls with 64 rows: three times as many with one row is more than the generator can send.
     """
-    rate = OVERLOAD * capacity(session, "overload", rows=64, connections=4, in_flight=64)
+    rate = OVERLOAD * capacity(session, "overload", rows=64, connections=4, in_flight=16)
     settings = {"rows": 64, "connections": 32, "rate": rate, "most_waiting": 20_000}
     session.measure("overload", "3 x capacity", session.house.target, model=TREES, **settings)
 
