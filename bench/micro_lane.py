@@ -82,9 +82,10 @@ def served(service: InferenceService, limits: Limits) -> tuple[Server, Lanes]:
     lanes = service.lanes = Lanes(
         server.world, path=PATH.encode(), limits=limits, journal=service.journal, books=service.books,
         batcher=service.batcher, counters=service.counters, unkeyed=service.unkeyed, max_in_flight=MOST_IN_FLIGHT,
+        max_wait_ms=60_000,
     )  # fmt: skip
     server.work, server.work_now = lanes.work, lanes.turn
-    lanes.flush = lambda: server.sockets.flush()
+    lanes.flush, lanes.between = lambda: server.sockets.flush(), lambda: server.sockets.read()
     return server, lanes
 
 

@@ -6,9 +6,19 @@ Written by: the worker's event loop. Read by: anybody, from the page.
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from gateway.journal.format import ANSWERED, CANCELLED, FAILED, STATUS_NAMES
+from gateway.journal.format import ANSWERED, CANCELLED, FAILED, SHED, STATUS_NAMES
 from gateway.native.blocks import WORLD
 from gateway.pages import Page
+from gnomon.errors import DeadlineExceeded, Overloaded
+
+SHED_REASONS = ("in_flight", "wait", "deadline", "not_ready")
+
+
+def shed_reason(error: BaseException) -> str:
+    """Of SHED_REASONS: too many calls, or too much work before it; a deadline that has passed; nothing to serve yet."""
+    if isinstance(error, DeadlineExceeded):
+        return "deadline"
+    return "in_flight" if isinstance(error, Overloaded) else "not_ready"
 
 
 class Left(NamedTuple):
@@ -32,6 +42,7 @@ class WorkerBooks:
         self._lost = page.counter("gnomon_worker_journal_lost_total", status="answered")
         self._lost_refusals = page.counter("gnomon_worker_journal_lost_total", status="other")
         self._offered = page.counter("gnomon_worker_shadow_offered_total")
+        self._shed = {reason: page.counter("gnomon_worker_shed_total", reason=reason) for reason in SHED_REASONS}
         self._unrecorded = page.counter("gnomon_worker_unrecorded_total")
         self._failing = page.counter("gnomon_worker_journal_failing")
         # Where this process began: the sequence of its journal, and the calls that had ended before.
@@ -49,7 +60,8 @@ class WorkerBooks:
         counters = {
             WORLD.RECEIVED: self._received, WORLD.IN_FLIGHT: self._in_flight, WORLD.JOURNALED: self._journaled,
             WORLD.ENDED_ANSWERED: self._ended[ANSWERED], WORLD.ENDED_CANCELLED: self._ended[CANCELLED],
-            WORLD.LOST: self._lost, WORLD.LOST_OTHER: self._lost_refusals, WORLD.OFFERED: self._offered,
+            WORLD.ENDED_SHED: self._ended[SHED], WORLD.SHED_WAIT: self._shed["wait"], WORLD.LOST: self._lost,
+            WORLD.LOST_OTHER: self._lost_refusals, WORLD.OFFERED: self._offered,
         }  # fmt: skip
         return {field: base + 8 * counter for field, counter in counters.items()}
 
@@ -96,6 +108,10 @@ class WorkerBooks:
     def end(self, status: int) -> None:
         self._values[self._ended[status]] += 1
         self._values[self._in_flight] -= 1
+
+    def shed(self, error: BaseException) -> None:
+        """Why a call was not taken up, or not run."""
+        self._values[self._shed[shed_reason(error)]] += 1
 
     def journaled(self, written: bool, *, offered: bool) -> None:
         """One answered call: written or lost, and whether a shadow arm wants to see it."""

@@ -27,6 +27,10 @@ NS_PER_S = 1e-9
 # label `le`) and _sum, in nanoseconds where its name ends in _seconds.
 METRICS: Final[dict[str, tuple[str, str]]] = {
     "gnomon_worker_received_total": (COUNTER, "Calls of ModelInfer that reached a worker."),
+    "gnomon_worker_shed_total": (
+        COUNTER,
+        "Calls that were shed, by why: too many, too much work, too late, not ready.",
+    ),
     "gnomon_worker_ended_total": (COUNTER, "Calls by how they ended; received less these is in flight."),
     "gnomon_worker_in_flight": (GAUGE, "Calls being worked on."),
     "gnomon_worker_journaled_total": (COUNTER, "Answered calls written to the journal."),

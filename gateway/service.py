@@ -17,7 +17,7 @@ from gateway.fastcodec.inputs import take
 from gateway.fastcodec.request import Decoder
 from gateway.fastcodec.response import encode
 from gateway.job import REASON_BYTES, Call, Job, Taken, outcome_of
-from gateway.journal.format import ANSWERED, id_text
+from gateway.journal.format import ANSWERED, SHED, id_text
 from gateway.journal.writer import TensorRecord, Writer
 from gateway.lanes.lanes import Lanes
 from gateway.sampling import is_sampled, shadow_share_bp
@@ -140,6 +140,8 @@ class InferenceService(Extensions):
                 self._counters_of(job).fail(time.perf_counter_ns() - job.began_ns)
             self._give_back(job)
             self.books.end(outcome)
+            if outcome == SHED:
+                self.books.shed(error)
             if not isinstance(error, asyncio.CancelledError):
                 job.call.fail(*reply_of(error))
 

@@ -143,9 +143,10 @@ class Worker:
         service.lanes = Lanes(
             server.world, path=path.encode(), limits=server.limits, journal=self.journal, books=service.books,
             batcher=service.batcher, counters=service.counters, unkeyed=service.unkeyed,
-            max_in_flight=self.config.max_in_flight,
+            max_in_flight=self.config.max_in_flight, max_wait_ms=self.config.max_wait_ms,
         )  # fmt: skip
         service.lanes.flush = lambda: server.sockets.flush()
+        service.lanes.between = lambda: server.sockets.read()
         server.work, server.work_now = service.lanes.work, service.lanes.turn
 
     def _sync_before_replies(self, journal: DurableWriter) -> None:
@@ -155,6 +156,7 @@ class Worker:
         if service.lanes is not None:
             lanes, server = service.lanes, cast(Server, self.server)
             lanes.flush = partial(_sync_first, journal, lanes.flush)
+            lanes.between = partial(_sync_first, journal, lanes.between)
             server.work_now = partial(_sync_after, journal, lanes.turn)
 
     async def run(self) -> None:

@@ -14,6 +14,8 @@ from gateway.servables import Servable
 
 BUFFER_BYTES = 8 << 20  # of all inputs together at most: pages are taken as they are used
 MOST_ROWS = 16_384
+ROWS_OF_COST = 16  # a row is taken to cost that part of so many, where they are run together
+RUNS_A_LESSON = 16
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -29,30 +31,36 @@ class Lane:
         dtypes = {spec.name: NUMPY_OF[spec.datatype] for spec in servable.inputs}
         input_bytes = [dtype.itemsize * math.prod(shapes[name]) for name, dtype in dtypes.items()]
         rows = max(1, min(MOST_ROWS, BUFFER_BYTES // max(1, sum(input_bytes))))
-        self._buffers = {name: np.empty((rows, *shapes[name]), dtype) for name, dtype in dtypes.items()}
-        self._calls: NDArray[np.int64] = np.zeros(most_calls, np.int64)
-        self._starts: NDArray[np.int64] = np.zeros(most_calls, np.int64)
+        self._names, self._runs = list(dtypes), 0
+        self.row_ns = 0
+        self._widths = [8, *input_bytes]
+        shaped = [((rows, *shapes[name]), dtype) for name, dtype in dtypes.items()]
+        self._filled, self._spare = Hall(shaped, most_calls), Hall(shaped, most_calls)
         block = self.block = Block(LANE.SIZE)
         block[LANE.NUMBER] = number
         block[LANE.MOST_ROWS], block[LANE.MOST_CALLS] = rows, most_calls
-        block[LANE.CALL_LIST], block[LANE.ROW_LIST] = address_of(self._calls), address_of(self._starts)
-        self._places = [address_of(self._calls), *(address_of(buffer) for buffer in self._buffers.values())]
-        self._widths = [8, *input_bytes]
-        block.fill(LANE.BUFFER, self._places[1:])
+        self._open(self._filled)
         block.fill(LANE.INPUT_BYTES, input_bytes)
         block.fill(LANE.OUTPUT_BYTES, output_bytes)
+
+    def _open(self, hall: "Hall") -> None:
+        """Calls go into this one from here on."""
+        self.block[LANE.CALL_LIST], self.block[LANE.ROW_LIST] = hall.places[0], address_of(hall.starts)
+        self.block.fill(LANE.BUFFER, hall.places[1:])
 
     def take(self, batch_run_us: float) -> list[Run]:
         """All that waits, in runs that are expected to stay within `batch_run_us`; the lane is then empty.
 
-        The rows stay where they are until the next bytes are read from a socket.
+        The rows stay where they are until the lane is taken from once more.
         """
+        self._filled, self._spare = self._spare, self._filled
+        self._open(self._filled)
         count, rows = self.block[LANE.CALLS], self.block[LANE.ROWS]
         self.block[LANE.CALLS] = self.block[LANE.ROWS] = self.block[LANE.IS_READY] = 0
         bound = self.servable.cost.rows_within(batch_run_us) if self.servable.merges else 1
         if rows <= bound or count == 1:
             return [self._run(0, count, 0, rows)]
-        ends = np.append(self._starts[1:count], rows)
+        ends = np.append(self._spare.starts[1:count], rows)
         runs, first, begin = [], 0, 0
         while first < count:
             last = max(first + 1, int(np.searchsorted(ends, begin + bound, side="right")))
@@ -66,14 +74,32 @@ class Lane:
 
         Raises: ValueError, and whatever the runtime raises.
         """
-        outputs = self.servable.run(dict(zip(self._buffers, feeds, strict=True)))
+        outputs = self.servable.run(dict(zip(self._names, feeds, strict=True)))
         for output, size in zip(outputs, self.output_bytes, strict=True):
             if len(output) != rows or output.nbytes != rows * size or not output.flags.c_contiguous:
                 raise ValueError(f"an output of shape {output.shape}, unlike those of the calls before")
         return outputs
 
     def _run(self, first: int, last: int, begin: int, end: int) -> Run:
-        feeds = [buffer[begin:end] for buffer in self._buffers.values()]
+        hall = self._spare
+        feeds = [buffer[begin:end] for buffer in hall.buffers]
         at = [first, *[begin] * len(feeds)]
-        places = [place + width * index for place, width, index in zip(self._places, self._widths, at, strict=True)]
-        return Run(self, self._calls[first:last], self._starts[first:last], feeds, end - begin, places)
+        places = [place + width * index for place, width, index in zip(hall.places, self._widths, at, strict=True)]
+        return Run(self, hall.calls[first:last], hall.starts[first:last], feeds, end - begin, places)
+
+    def learn(self) -> None:
+        """A run has ended: now and then compiled code is told what a row is expected to take."""
+        self._runs += 1
+        if self._runs % RUNS_A_LESSON == 1:
+            rows = ROWS_OF_COST if self.servable.merges else 1
+            self.row_ns = self.block[LANE.ROW_NS] = int(self.servable.cost.expected_us(rows) * 1e3) // rows
+
+
+class Hall:
+    """Where calls wait: there are two in a lane, so that calls can come in while those before them are run."""
+
+    def __init__(self, shaped: list[tuple[tuple[int, ...], np.dtype[Any]]], most_calls: int) -> None:
+        self.buffers = [np.empty(shape, dtype) for shape, dtype in shaped]
+        self.calls: NDArray[np.int64] = np.zeros(most_calls, np.int64)
+        self.starts: NDArray[np.int64] = np.zeros(most_calls, np.int64)  # first row of each call
+        self.places = [address_of(array) for array in (self.calls, *self.buffers)]

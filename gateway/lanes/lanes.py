@@ -7,6 +7,7 @@ the connections it answered on are flushed.
 import asyncio
 import ctypes
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
@@ -36,11 +37,18 @@ from gateway.router import Table
 from gateway.sampling import journal_mix
 from gateway.transport.engine import World, shared
 from gateway.transport.limits import Limits
-from gateway.transport.reply import CACHED_HEADERS, CACHED_TRAILERS
+from gateway.transport.reply import CACHED_HEADERS, CACHED_TRAILERS, failure
 from gateway.unkeyed import Unkeyed
+from gnomon.errors import Overloaded
+from gnomon.status import reply_of
 
 log = logging.getLogger(__name__)
 MOST_LANES = 1024
+LOOK_NS = 500_000  # so long may a turn go on without a look at the sockets
+
+
+def _nothing() -> None:
+    """Until there are sockets."""
 
 
 class Lanes:
@@ -48,7 +56,7 @@ class Lanes:
 
     def __init__(
         self, world: World, *, path: bytes, limits: Limits, journal: Writer, books: WorkerBooks, batcher: Batcher,
-        counters: Counters, unkeyed: Unkeyed, max_in_flight: int,
+        counters: Counters, unkeyed: Unkeyed, max_in_flight: int, max_wait_ms: int,
     ) -> None:  # fmt: skip
         self._world, self._native = world, world.native
         self._journal, self._books, self._batcher, self._counters = journal, books, batcher, counters
@@ -63,11 +71,13 @@ class Lanes:
         self._next = 0
         self._scheduled = False
         self._run = Block(RUN.SIZE)
-        self.flush: Callable[[], None] = lambda: None  # sends what was answered
+        self.flush: Callable[[], None] = _nothing  # sends what was answered
+        self.between: Callable[[], None] = _nothing  # the same, and reads what has arrived meanwhile
         self._ready = (ctypes.c_int64 * MOST_LANES)()
         self._constants = Block(0)
         self._headers, self._trailers = shared(CACHED_HEADERS), shared(CACHED_TRAILERS)
         self._open(path, limits)
+        self._refuse_beyond(max_wait_ms)
 
     def _open(self, path: bytes, limits: Limits) -> None:
         """Tells compiled code where everything is."""
@@ -87,6 +97,19 @@ class Lanes:
         for place, value in (fields | self._books.places()).items():
             world.set(place, value)
         world.set(WORLD.LANE_OPEN, 1)
+
+    def _refuse_beyond(self, max_wait_ms: int) -> None:
+        """Calls are shed while the work before them is expected to take longer."""
+        world, error = self._world, Overloaded(f"more work waits here than is done in {max_wait_ms} ms")
+        code, details = reply_of(error)[:2]
+        refusal = failure(code, details)
+        self._refusal = shared(refusal)
+        reason = f"{type(error).__name__}: {error}".encode()
+        world.set(WORLD.MOST_EXPECTED_NS, max_wait_ms * 1_000_000)
+        world.set(WORLD.REFUSAL, ctypes.addressof(self._refusal[0]))
+        world.set(WORLD.REFUSAL_COUNT, len(refusal))
+        world.set(WORLD.REASON, self._constants.point(reason))
+        world.set(WORLD.REASON_BYTES, len(reason))
 
     # What compiled code knows.
 
@@ -156,13 +179,27 @@ class Lanes:
     def turn(self) -> None:
         """Runs what waits, and answers it."""
         self._scheduled = False
+        looked_ns = time.perf_counter_ns()
+        for run in self._taken():
+            if time.perf_counter_ns() - looked_ns > LOOK_NS:
+                self.between()
+                looked_ns = time.perf_counter_ns()
+            for part in self._alive(run):
+                self._start(part)
+        self._settle()
+
+    def _taken(self) -> list[Run]:
+        """The runs of all lanes in which calls wait."""
         count = self._world.get(WORLD.READY)
         self._world.set(WORLD.READY, 0)
-        for number in self._ready[:count]:
-            lane = self._numbered[number]
-            for run in lane.take(self._batcher.batch_run_us):
-                for part in self._alive(run):
-                    self._start(part)
+        lanes = [self._numbered[number] for number in self._ready[:count]]
+        return [run for lane in lanes for run in lane.take(self._batcher.batch_run_us)]
+
+    def _settle(self) -> None:
+        if self._world.get(WORLD.READY):
+            self.work()  # what came meanwhile, after whoever else wants the loop
+        elif not self._flights and not self._flying:
+            self._world.set(WORLD.EXPECTED_NS, 0)
         self._tidy()
 
     def _turn_and_flush(self) -> None:
@@ -202,7 +239,7 @@ class Lanes:
         run.lane.servable.borrowed -= 1
         self._finish(run)
         self._launch()
-        self._tidy()
+        self._settle()
         self.flush()
 
     def _finish(self, run: Run) -> None:
@@ -211,7 +248,9 @@ class Lanes:
         else:
             taken_ns = run.ended_ns - run.started_ns
             run.lane.servable.cost.update(run.rows, taken_ns / 1e3)
+            run.lane.learn()
             self._batcher.ran(run.lane.servable, run.rows, taken_ns)
+        self._world.set(WORLD.EXPECTED_NS, max(0, self._world.get(WORLD.EXPECTED_NS) - run.expected_ns))
         block = self._run
         run.describe(block)
         while True:

@@ -21,7 +21,19 @@ class Dropped(Exception):
 class Run:
     """Written by: the event loop; `compute` may run in a thread."""
 
-    __slots__ = ("calls", "ended_ns", "feeds", "lane", "outputs", "places", "row", "rows", "started_ns", "starts")
+    __slots__ = (
+        "calls",
+        "ended_ns",
+        "expected_ns",
+        "feeds",
+        "lane",
+        "outputs",
+        "places",
+        "row",
+        "rows",
+        "started_ns",
+        "starts",
+    )
 
     def __init__(
         self, lane: "Lane", calls: NDArray[np.int64], starts: NDArray[np.int64], feeds: list[NDArray[Any]], rows: int,
@@ -32,6 +44,7 @@ class Run:
         self.lane, self.calls, self.starts, self.feeds, self.rows = lane, calls, starts, feeds, rows
         self.places = [address_of(array) for array in (calls, *feeds)] if places is None else places
         self.row = int(starts[0])
+        self.expected_ns = rows * lane.row_ns
         self.outputs: list[NDArray[Any]] | Exception = []
         self.started_ns = self.ended_ns = 0
 

@@ -1,7 +1,6 @@
 """The model has run: for each call its record into the journal and its reply to the connection, in this order.
 
-The reply's bytes are those of gateway.fastcodec.response, the record's those of gateway.journal.writer; the suite holds
-them side by side.
+The reply's bytes are those of gateway.fastcodec.response; the suite holds them side by side.
 """
 
 from typing import Any
@@ -12,12 +11,8 @@ from gateway.native.blocks import (
     CHUNK,
     COUNTS,
     DONE,
-    FRAME,
-    FRAME_BYTES,
     IS_PYTHONS,
     JOURNAL,
-    LANE,
-    MOST_INPUTS,
     NEEDS_ROOM,
     REASON_BITS,
     RUN,
@@ -25,7 +20,6 @@ from gateway.native.blocks import (
     TARGET,
     WORLD,
 )  # fmt: skip
-from gateway.native.crc32 import crc32
 from gateway.native.http2 import end_stream, enqueue, forget_stream, respond, touch
 from gateway.native.memory import (
     I64,
@@ -35,21 +29,26 @@ from gateway.native.memory import (
     compiled,
     copy,
     load8,
-    publish8,
     remainder,
     shifted,
     store1,
-    store2,
-    store4,
     store8,
     word_of,
 )  # fmt: skip
+from gateway.native.records import (
+    STATUS_CANCELLED,
+    append_answered,
+    append_other,
+    bytes_of,
+    data_of,
+    has_room,
+    id_high,
+    leave_out,
+    room_of,
+)  # fmt: skip
 
 MONOTONIC = 1
-PREDICTION, STATUS_ANSWERED, STATUS_CANCELLED = 3, 1, 5  # gateway.journal.format
-NEXT_AT, COMMITTED_AT = 72, 64
 REQUEST_ID_TAG = 26
-MOST_ROWS = 65_535  # a record counts
 PREFIX_BYTES, ID_TEXT_BYTES = 5, 36
 ALL_BP = 10_000
 LEFT = b"CancelledError: the caller has left"
@@ -63,18 +62,6 @@ def hexadecimal(to: int, value: int, digits: int) -> None:
     for index in range(digits):
         digit = shifted(value, 4 * (digits - 1 - index)) & 15
         store1(to + index, digit + (48 if digit < 10 else 87))
-
-
-@compiled
-def big_endian(to: int, value: int) -> None:
-    for index in range(8):
-        store1(to + index, shifted(value, 56 - 8 * index))
-
-
-@compiled
-def id_high(world: int, stream: int) -> int:
-    """Time, version 7, slot: gateway.journal.format.prediction_id."""
-    return (load8(stream + STREAM.ARRIVED_UNIX_NS) // 1_000_000) << 16 | load8(world + WORLD.ID_HIGH)
 
 
 @compiled
@@ -100,169 +87,6 @@ def is_sampled(world: int, sequence: int, share: int) -> bool:
     value = (value ^ shifted(value, 30)) * MIX_1
     value = (value ^ shifted(value, 27)) * MIX_2
     return remainder(value ^ shifted(value, 31), ALL_BP) < share
-
-
-# The record.
-
-
-@compiled
-def frame_head(world: int, stream: int, frame: int, status: int, tensors: int, reason_bytes: int) -> None:
-    """The fixed part of a record, but for its size and its checksum."""
-    target = load8(stream + STREAM.TARGET)
-    sequence = load8(load8(world + WORLD.JOURNAL) + JOURNAL.SEQUENCE)
-    for at in range(0, FRAME_BYTES, 8):
-        store8(frame + at, 0)
-    store1(frame + FRAME.KIND, PREDICTION)
-    store1(frame + FRAME.ROLE, load8(target + TARGET.ROLE))
-    store1(frame + FRAME.STATUS, status)
-    store1(frame + FRAME.RULE, load8(stream + STREAM.RULE))
-    store2(frame + FRAME.TENSORS, tensors)
-    store2(frame + FRAME.REQUEST_ID_BYTES, load8(stream + STREAM.REQUEST_ID_SIZE))
-    store4(frame + FRAME.SCHEMA, load8(target + TARGET.SCHEMA))
-    store2(frame + FRAME.REASON_BYTES, reason_bytes)
-    store2(frame + FRAME.ROWS, min(load8(target + TARGET.ROWS), MOST_ROWS))
-    store8(frame + FRAME.SEQUENCE, sequence)
-    big_endian(frame + FRAME.PREDICTION_ID, id_high(world, stream))
-    big_endian(frame + FRAME.PREDICTION_ID + 8, load8(world + WORLD.ID_LOW) | sequence)
-    store8(frame + FRAME.ARRIVED_UNIX_NS, load8(stream + STREAM.ARRIVED_UNIX_NS))
-    store8(frame + FRAME.EPOCH, load8(target + TARGET.EPOCH))
-    store4(frame + FRAME.VERSION, load8(target + TARGET.VERSION))
-    store2(frame + FRAME.BUCKET, load8(stream + STREAM.BUCKET))
-    store2(frame + FRAME.WEIGHT_BP, load8(target + TARGET.WEIGHT))
-    store8(frame + FRAME.KEY_HASH, load8(stream + STREAM.KEY_HASH))
-    copy(frame + FRAME.TRACE_ID, stream + STREAM.TRACE, 16)
-
-
-@compiled
-def frame_times(stream: int, frame: int, run: int, now: int) -> None:
-    arrived, decoded = load8(stream + STREAM.ARRIVED_NS), load8(stream + STREAM.DECODED_NS)
-    started, ended = load8(run + RUN.STARTED_NS), load8(run + RUN.ENDED_NS)
-    store8(frame + FRAME.DECODE_NS, decoded - arrived)
-    store8(frame + FRAME.QUEUE_NS, started - decoded)
-    store8(frame + FRAME.RUN_NS, ended - started)
-    store8(frame + FRAME.TOTAL_NS, now - arrived)
-
-
-@compiled
-def put_text(to: int, source: int, size: int) -> int:
-    """Bytes, padded to eight; where they end."""
-    copy(to, source, size)
-    end = to + size
-    while end & 7:
-        store1(end, 0)
-        end += 1
-    return end
-
-
-@compiled
-def data_of(run: int, target: int, stream: int, source: int) -> int:
-    """Where the rows of a call are: `source` is a place among the inputs, then among the outputs."""
-    row = load8(stream + STREAM.ROW) - load8(run + RUN.ROW)
-    lane = load8(target + TARGET.LANE)
-    if source < MOST_INPUTS:
-        return word_of(run, RUN.INPUTS, source) + row * word_of(lane, LANE.INPUT_BYTES, source)
-    output = source - MOST_INPUTS
-    return word_of(run, RUN.OUTPUTS, output) + row * word_of(lane, LANE.OUTPUT_BYTES, output)
-
-
-@compiled
-def bytes_of(target: int, source: int) -> int:
-    """Bytes of that tensor in one call."""
-    lane, rows = load8(target + TARGET.LANE), load8(target + TARGET.ROWS)
-    if source < MOST_INPUTS:
-        return rows * word_of(lane, LANE.INPUT_BYTES, source)
-    return rows * word_of(lane, LANE.OUTPUT_BYTES, source - MOST_INPUTS)
-
-
-@compiled
-def put_tensors(run: int, target: int, stream: int, to: int) -> int:
-    for number in range(load8(target + TARGET.TENSORS)):
-        head_bytes = word_of(target, TARGET.BEFORE_SIZE, number)
-        copy(to, word_of(target, TARGET.BEFORE, number), head_bytes)
-        source = word_of(target, TARGET.SOURCE, number)
-        to = put_text(to + head_bytes, data_of(run, target, stream, source), bytes_of(target, source))
-    return to
-
-
-@compiled
-def commit(world: int, frame: int, end: int) -> None:
-    """Size and checksum, then the cursor: a reader never believes half a record."""
-    journal = load8(world + WORLD.JOURNAL)
-    size = end - frame
-    store4(frame + FRAME.CRC32, crc32(load8(world + WORLD.CRC_TABLE), frame + 8, size - 8))
-    store4(frame + FRAME.FRAME_BYTES, size)
-    memory = load8(journal + JOURNAL.MEMORY)
-    store8(journal + JOURNAL.OFFSET, end - memory)
-    publish8(memory + COMMITTED_AT, end - memory)
-    sequence = load8(journal + JOURNAL.SEQUENCE) + 1
-    store8(journal + JOURNAL.SEQUENCE, sequence)
-    publish8(memory + NEXT_AT, sequence)
-
-
-@compiled
-def has_room(world: int, target: int, size: int) -> bool:
-    """Whether a record fits into the open segment, which knows its schema and its route."""
-    journal = load8(world + WORLD.JOURNAL)
-    known = load8(target + TARGET.INTRODUCED) == load8(journal + JOURNAL.GENERATION)
-    return known and load8(journal + JOURNAL.OFFSET) + size <= load8(journal + JOURNAL.END)
-
-
-@compiled
-def leave_out(world: int) -> None:
-    """A record that has no room: its number is left out, where readers see it."""
-    journal = load8(world + WORLD.JOURNAL)
-    sequence = load8(journal + JOURNAL.SEQUENCE) + 1
-    store8(journal + JOURNAL.SEQUENCE, sequence)
-    if load8(journal + JOURNAL.END):
-        publish8(load8(journal + JOURNAL.MEMORY) + NEXT_AT, sequence)
-
-
-@compiled
-def padded(size: int) -> int:
-    return (size + 7) & -8
-
-
-@compiled
-def room_of(stream: int) -> int:
-    """What the record of a call takes at most."""
-    target = load8(stream + STREAM.TARGET)
-    return FRAME_BYTES + padded(load8(stream + STREAM.REQUEST_ID_SIZE) + len(LEFT)) + load8(target + TARGET.RECORD_SIZE)
-
-
-def record_bytes(stream: int) -> int:
-    """`room_of`, for Python."""
-    return room_of(stream)
-
-
-# Ends of a call.
-
-
-@compiled
-def append_answered(world: int, run: int, stream: int, now: int) -> None:
-    journal, target = load8(world + WORLD.JOURNAL), load8(stream + STREAM.TARGET)
-    frame = load8(journal + JOURNAL.MEMORY) + load8(journal + JOURNAL.OFFSET)
-    frame_head(world, stream, frame, STATUS_ANSWERED, load8(target + TARGET.TENSORS), 0)
-    frame_times(stream, frame, run, now)
-    request_id = load8(stream + STREAM.BUFFER) + load8(stream + STREAM.REQUEST_ID)
-    end = put_text(frame + FRAME_BYTES, request_id, load8(stream + STREAM.REQUEST_ID_SIZE))
-    commit(world, frame, put_tensors(run, target, stream, end))
-    add8(journal + JOURNAL.ANSWERED, 1)
-
-
-@compiled
-def append_left(world: int, run: int, stream: int, now: int) -> None:
-    """A record of a call whose caller has left: no tensors, and why."""
-    journal = load8(world + WORLD.JOURNAL)
-    frame = load8(journal + JOURNAL.MEMORY) + load8(journal + JOURNAL.OFFSET)
-    frame_head(world, stream, frame, STATUS_CANCELLED, 0, len(LEFT))
-    frame_times(stream, frame, run, now)
-    size = load8(stream + STREAM.REQUEST_ID_SIZE)
-    copy(frame + FRAME_BYTES, load8(stream + STREAM.BUFFER) + load8(stream + STREAM.REQUEST_ID), size)
-    reason = world + WORLD.SCRATCH
-    for index in range(len(LEFT_WORDS)):
-        store8(reason + 8 * index, LEFT_WORDS[index])
-    end = put_text(frame + FRAME_BYTES + size, reason, len(LEFT))
-    commit(world, frame, end)
 
 
 @compiled
@@ -339,13 +163,22 @@ def end_answered(world: int, run: int, stream: int, now: int) -> None:
 
 
 @compiled
+def left_text(world: int) -> int:
+    """Where the words are."""
+    at = world + WORLD.SCRATCH
+    for index in range(len(LEFT_WORDS)):
+        store8(at + 8 * index, LEFT_WORDS[index])
+    return at
+
+
+@compiled
 def end_left(world: int, run: int, stream: int, now: int) -> None:
     counts = load8(load8(stream + STREAM.TARGET) + TARGET.COUNTS)
     if load8(run + RUN.NO_ROOM):
         leave_out(world)
         add8(load8(world + WORLD.LOST_OTHER), 1)
     else:
-        append_left(world, run, stream, now)
+        append_other(world, stream, STATUS_CANCELLED, left_text(world), len(LEFT), now)
     add8(counts + COUNTS.FAILED, 1)
     add8(counts + COUNTS.FAILED_NS, now - load8(stream + STREAM.ARRIVED_NS))
     add8(load8(world + WORLD.ENDED_CANCELLED), 1)
@@ -392,6 +225,11 @@ def count_dead(world: int, calls: int, count: int) -> int:
         deadline = load8(stream + STREAM.DEADLINE_NS)
         dead += load8(stream + STREAM.STATE) == CANCELLED or (deadline != 0 and deadline <= now)
     return dead
+
+
+def record_bytes(stream: int) -> int:
+    """`room_of`, for Python."""
+    return room_of(stream)
 
 
 CALLS: dict[str, Any] = {

@@ -5,7 +5,7 @@ is left to Python, which answers it, or refuses it, and may learn the kind (gate
 """
 
 from gateway.native.blake2b import key_hash
-from gateway.native.blocks import CONNECTION, KIND, LANE, STREAM, TARGET, WAITING, WORLD
+from gateway.native.blocks import CONNECTION, JOINED, KIND, LANE, PYTHONS, SHED, STREAM, TARGET, WAITING, WORLD
 from gateway.native.memory import add8, clock_ns, compiled, copy, load1, load8, remainder, same, store1, store8
 
 # What the header fields of a call said, in FLAGS.
@@ -355,34 +355,51 @@ def find_kind(world: int, stream: int, at: int, end: int) -> int:
 
 
 @compiled
-def wait_in_lane(world: int, stream: int) -> bool:
-    """Puts a whole call behind those that wait for the same run. False: it is for Python."""
+def wait_in_lane(world: int, stream: int) -> int:
+    """Puts a whole call behind those that wait for the same run: JOINED, or why not."""
     begin = load8(stream + STREAM.BUFFER) + load8(stream + STREAM.HEADERS)
     end = load8(stream + STREAM.BUFFER) + load8(stream + STREAM.USED)
     size = end - begin - PREFIX_BYTES
     if size < 3 or load1(begin) != 0 or size > load8(world + WORLD.MESSAGE_BYTES):
-        return False
+        return PYTHONS
     if load1(begin + 1) << 24 | load1(begin + 2) << 16 | load1(begin + 3) << 8 | load1(begin + 4) != size:
-        return False
+        return PYTHONS
     deadline = load8(stream + STREAM.DEADLINE_NS)
     if deadline and deadline <= load8(world + WORLD.NOW_NS):
-        return False
+        return PYTHONS
     if load8(load8(world + WORLD.IN_FLIGHT)) >= load8(world + WORLD.MOST_IN_FLIGHT):
-        return False
+        return PYTHONS
     kind = find_kind(world, stream, begin + PREFIX_BYTES, end)
     target = target_of(world, stream, kind) if kind else 0
-    return target != 0 and join(world, stream, kind, target, load8(stream + STREAM.ROW), end)
+    return join(world, stream, kind, target, load8(stream + STREAM.ROW), end) if target else PYTHONS
 
 
 @compiled
-def join(world: int, stream: int, kind: int, target: int, raw: int, end: int) -> bool:
-    """The call enters its lane and the books, unless there is no room or its contents are not as described."""
+def note_call(world: int, stream: int, target: int) -> None:
+    """What its record will say of a call."""
+    store8(stream + STREAM.TARGET, target)
+    store8(stream + STREAM.ARRIVED_NS, load8(world + WORLD.NOW_NS))
+    store8(stream + STREAM.ARRIVED_UNIX_NS, load8(world + WORLD.NOW_UNIX_NS))
+    store8(stream + STREAM.DECODED_NS, clock_ns(1, world + WORLD.SCRATCH))
+
+
+@compiled
+def join(world: int, stream: int, kind: int, target: int, raw: int, end: int) -> int:
+    """The call enters its lane and the books, unless there is no room or its contents are not as described.
+
+    It is to be refused where the work before it is expected to take longer than anybody shall wait.
+    """
     lane, rows = load8(target + TARGET.LANE), load8(target + TARGET.ROWS)
     calls, before = load8(lane + LANE.CALLS), load8(lane + LANE.ROWS)
     if calls >= load8(lane + LANE.MOST_CALLS) or before + rows > load8(lane + LANE.MOST_ROWS):
-        return False
+        return PYTHONS
     if not put_rows(kind, lane, raw, end):
-        return False
+        return PYTHONS
+    note_call(world, stream, target)
+    expected, cost = load8(world + WORLD.EXPECTED_NS), rows * load8(lane + LANE.ROW_NS)
+    if expected and expected + cost > load8(world + WORLD.MOST_EXPECTED_NS):
+        return SHED
+    store8(world + WORLD.EXPECTED_NS, expected + cost)
     if load8(kind + KIND.PINNED) == 0 and load8(stream + STREAM.KEY_SIZE) == 0:
         add8(load8(kind + KIND.COUNTER), 1)
     store8(load8(lane + LANE.CALL_LIST) + 8 * calls, stream)
@@ -390,11 +407,7 @@ def join(world: int, stream: int, kind: int, target: int, raw: int, end: int) ->
     store8(lane + LANE.CALLS, calls + 1)
     store8(lane + LANE.ROWS, before + rows)
     store8(stream + STREAM.ROW, before)
-    store8(stream + STREAM.TARGET, target)
     store8(stream + STREAM.STATE, WAITING)
-    store8(stream + STREAM.ARRIVED_NS, load8(world + WORLD.NOW_NS))
-    store8(stream + STREAM.ARRIVED_UNIX_NS, load8(world + WORLD.NOW_UNIX_NS))
-    store8(stream + STREAM.DECODED_NS, clock_ns(1, world + WORLD.SCRATCH))
     add8(load8(world + WORLD.RECEIVED), 1)
     add8(load8(world + WORLD.IN_FLIGHT), 1)
     if load8(lane + LANE.IS_READY) == 0:
@@ -402,4 +415,4 @@ def join(world: int, stream: int, kind: int, target: int, raw: int, end: int) ->
         ready = load8(world + WORLD.READY)
         store8(load8(world + WORLD.READY_LIST) + 8 * ready, load8(lane + LANE.NUMBER))
         store8(world + WORLD.READY, ready + 1)
-    return True
+    return JOINED

@@ -14,6 +14,7 @@ from gateway.native.blocks import (
     CHUNK,
     CLOSED,
     CONNECTION,
+    COUNTS,
     DATA,
     EVENT,
     GENERAL,
@@ -23,13 +24,16 @@ from gateway.native.blocks import (
     IS_CONSUMED,
     IS_LAST,
     IS_OVER,
+    JOINED,
     PING,
     PING_ANSWERED,
     READING,
     REQUEST,
     RESET,
     SETTINGS,
+    SHED,
     STREAM,
+    TARGET,
     TODO_BITS,
     TRAILERS,
     WAITING,
@@ -57,6 +61,7 @@ from gateway.native.memory import (
     store4,
     store8,
 )  # fmt: skip
+from gateway.native.records import STATUS_SHED, append_other, has_room, room_of
 
 # nghttp2.h
 FRAME_LENGTH, FRAME_STREAM, FRAME_TYPE, FRAME_FLAGS, FRAME_BODY, FRAME_CATEGORY = 0, 8, 12, 13, 16, 56
@@ -288,7 +293,10 @@ def take_data_end(session: int, frame: int, connection: int, ended: int) -> None
     world, stream_id = load8(connection + CONNECTION.WORLD), load4(frame + FRAME_STREAM)
     stream = _get_stream(session, I32(stream_id))
     if ended and stream and load8(stream + STREAM.STATE) == READING:
-        if not wait_in_lane(world, stream):
+        what = wait_in_lane(world, stream)
+        if what == SHED and has_room(world, load8(stream + STREAM.TARGET), room_of(stream)):
+            shed(world, connection, stream)
+        elif what != JOINED:
             hand_over(world, stream, IS_LAST)
         return
     last = load8(world + WORLD.LAST_EVENT)
@@ -527,6 +535,22 @@ def touch(world: int, connection: int) -> None:
         touched = load8(world + WORLD.TOUCHED)
         store8(load8(world + WORLD.TOUCHED_LIST) + 8 * touched, connection)
         store8(world + WORLD.TOUCHED, touched + 1)
+
+
+@compiled
+def shed(world: int, connection: int, stream: int) -> None:
+    """Refuses a call at once, since too much waits before it: in the books, in the journal, and to its caller."""
+    now = clock_ns(MONOTONIC, world + WORLD.SCRATCH)
+    append_other(world, stream, STATUS_SHED, load8(world + WORLD.REASON), load8(world + WORLD.REASON_BYTES), now)
+    counts = load8(load8(stream + STREAM.TARGET) + TARGET.COUNTS)
+    add8(counts + COUNTS.FAILED, 1)
+    add8(counts + COUNTS.FAILED_NS, now - load8(stream + STREAM.ARRIVED_NS))
+    add8(load8(world + WORLD.RECEIVED), 1)
+    add8(load8(world + WORLD.ENDED_SHED), 1)
+    add8(load8(world + WORLD.SHED_WAIT), 1)
+    store8(stream + STREAM.STATE, ANSWERED)
+    respond(connection, stream, load8(world + WORLD.REFUSAL), load8(world + WORLD.REFUSAL_COUNT), 0)
+    touch(world, connection)
 
 
 def close(connection: int) -> int:

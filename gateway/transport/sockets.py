@@ -31,6 +31,13 @@ class Sockets:
 
     def _readable(self) -> None:
         """Everything that has arrived is read; then what waits is run, and all answers leave."""
+        self.read()
+        if self._world.get(WORLD.READY):
+            self._work()
+            self.flush()
+
+    def read(self) -> None:
+        """Reads everything that has arrived, and sends what could be said to it at once."""
         world = self._world
         what = world.native.poll(world.address, 1)
         while what:
@@ -40,8 +47,6 @@ class Sockets:
             except Exception as error:  # one connection's fault is not the others'
                 log.error("a connection could not be read", exc_info=error)
             what = world.native.poll(world.address, 0)
-        if world.get(WORLD.READY):
-            self._work()
         self.flush()
 
     def flush(self) -> None:

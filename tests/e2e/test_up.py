@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 import pytest
 
+from gateway.native.library import cache_folder
 from gnomon.cli.embedded import Embedded
 from gnomon.client import GatewayClient, RegistryClient
 from gnomon.domain import Arm, Role, Route
@@ -394,10 +395,11 @@ def test_the_gateway_serves_on_without_the_registry_and_boots_without_it(tmp_pat
 
 def test_no_process_writes_to_the_home_of_its_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ONNX Runtime keeps an event database there unless told not to before it is imported."""
-    home = tmp_path / "home"
+    home, compiled = tmp_path / "home", cache_folder()
     home.mkdir()
     for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(name, str(home))
+    monkeypatch.setenv("GNOMON_CACHE_DIR", str(compiled))  # what is compiled once a machine is not written anew
     up = Up(tmp_path / "data")
     try:
         push(up, "thing", models.scaled(2.0))

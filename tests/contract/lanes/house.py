@@ -31,7 +31,15 @@ MAX_IN_FLIGHT = 64
 class House:
     """Written by: the loop it is started in. `by_python` counts the calls that took Python's way."""
 
-    def __init__(self, folder: Path, *, lane: bool = True, segment_bytes: int = 8 << 20, **batching: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        lane: bool = True,
+        segment_bytes: int = 8 << 20,
+        max_wait_ms: int = 60_000,
+        **batching: float,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.journal = Writer(folder / "w00", host=5, slot=0, segment_bytes=segment_bytes, segment_max_age_s=1e6)
@@ -51,10 +59,10 @@ class House:
             lanes = self.service.lanes = Lanes(
                 self.server.world, path=PATH.encode(), limits=limits, journal=self.journal, books=self.books,
                 batcher=self.service.batcher, counters=self.service.counters, unkeyed=self.service.unkeyed,
-                max_in_flight=MAX_IN_FLIGHT,
+                max_in_flight=MAX_IN_FLIGHT, max_wait_ms=max_wait_ms,
             )  # fmt: skip
             self.server.work, self.server.work_now = lanes.work, lanes.turn
-            lanes.flush = lambda: self.server.sockets.flush()
+            lanes.flush, lanes.between = lambda: self.server.sockets.flush(), lambda: self.server.sockets.read()
         self.port = self.server.add_insecure_port("127.0.0.1:0")
 
     def _infer(self, data: bytes | memoryview, call: Any) -> None:
@@ -94,8 +102,10 @@ class House:
 
     def count(self, name: str) -> int:
         """Of the worker's page."""
-        place = {**self.books._ended, "in_flight": self.books._in_flight, "received": self.books._received}
-        return int(self.books._values[place[name]])  # type: ignore[index]
+        books = self.books
+        place = {**books._ended, "in_flight": books._in_flight, "received": books._received}
+        place["shed by wait"] = books._shed["wait"]
+        return int(books._values[place[name]])  # type: ignore[index]
 
 
 class Loop:

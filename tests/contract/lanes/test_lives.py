@@ -189,6 +189,27 @@ async def test_more_than_a_worker_takes_is_shed_and_the_rest_answered(started: S
     assert statuses(house) == {ANSWERED: 2 * MAX_IN_FLIGHT - len(refused) + 1, SHED: len(refused)}
 
 
+async def test_calls_are_shed_while_more_work_waits_than_anybody_shall_wait_for(started: Started) -> None:
+    """Runs of some 20 ms, one at a time, and no more than 100 ms of them: others are refused before those are done."""
+    house = await started(models.slow(20_000), max_wait_ms=100, inline_run_us=1e9)
+    async with channel_to(house) as channel:
+        for _ in range(20):  # until compiled code has learned what a row takes
+            await call(channel)(data())
+        before = statuses(house)
+        calls = [call(channel)(data()) for _ in range(60)]
+        found = await asyncio.gather(*calls, return_exceptions=True)
+    refused = [error for error in found if isinstance(error, grpc.RpcError)]
+    assert 0 < len(refused) < 60
+    assert {error.code() for error in refused} == {grpc.StatusCode.UNAVAILABLE}
+    assert {error.details() for error in refused} == {"more work waits here than is done in 100 ms"}
+    await settled(house)
+    assert statuses(house) - before == Counter({ANSWERED: 60 - len(refused), SHED: len(refused)})
+    assert house.count("shed by wait") == len(refused)
+    assert house.by_python == 1
+    reasons = {texts[1] for header, texts, _ in house.records() if header["status"] == SHED}
+    assert reasons == {"Overloaded: more work waits here than is done in 100 ms"}
+
+
 async def test_records_go_on_over_segments(started: Started) -> None:
     house = await started(models.scaled(2.0), segment_bytes=256 << 10)
     async with channel_to(house) as channel:
