@@ -68,7 +68,7 @@ def service_in(folder: Path, limits: Limits) -> InferenceService:
     service = InferenceService(
         journal=journal, servables=servables, books=WorkerBooks(Page.open(folder / "page")),
         batcher=Batcher(inline_run_us=1_000, batch_run_us=500), max_in_flight=MOST_IN_FLIGHT,
-        max_message_bytes=limits.max_message_bytes,
+        max_message_bytes=limits.max_message_bytes, max_wait_ms=60_000,
     )  # fmt: skip
     route = Route(model=MODEL, revision=1, arms=(Arm(version=1, role=Role.STABLE),))
     service.serving = Serving.of(DesiredState(revision=1, models=(ModelState(route=route, versions=(version,)),)))
@@ -82,7 +82,7 @@ def served(service: InferenceService, limits: Limits) -> tuple[Server, Lanes]:
     lanes = service.lanes = Lanes(
         server.world, path=PATH.encode(), limits=limits, journal=service.journal, books=service.books,
         batcher=service.batcher, counters=service.counters, unkeyed=service.unkeyed, max_in_flight=MOST_IN_FLIGHT,
-        max_wait_ms=60_000,
+        backlog=service.backlog,
     )  # fmt: skip
     server.work, server.work_now = lanes.work, lanes.turn
     lanes.flush, lanes.between = lambda: server.sockets.flush(), lambda: server.sockets.read()

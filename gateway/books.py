@@ -60,7 +60,8 @@ class WorkerBooks:
         counters = {
             WORLD.RECEIVED: self._received, WORLD.IN_FLIGHT: self._in_flight, WORLD.JOURNALED: self._journaled,
             WORLD.ENDED_ANSWERED: self._ended[ANSWERED], WORLD.ENDED_CANCELLED: self._ended[CANCELLED],
-            WORLD.ENDED_SHED: self._ended[SHED], WORLD.SHED_WAIT: self._shed["wait"], WORLD.LOST: self._lost,
+            WORLD.ENDED_SHED: self._ended[SHED], WORLD.SHED_COUNT: self._shed["wait"],
+            WORLD.SHED_COUNT + 8: self._shed["in_flight"], WORLD.LOST: self._lost,
             WORLD.LOST_OTHER: self._lost_refusals, WORLD.OFFERED: self._offered,
         }  # fmt: skip
         return {field: base + 8 * counter for field, counter in counters.items()}

@@ -54,6 +54,10 @@ def outcome_of(error: BaseException) -> int:
     return REJECTED if isinstance(error, errors.GnomonError) else FAILED
 
 
+def too_many(max_in_flight: int) -> errors.Overloaded:
+    return errors.Overloaded(f"{max_in_flight} calls are in flight, as many as this worker takes")
+
+
 class Taken(NamedTuple):
     """What a call asks for, once it is known to be in order."""
 
@@ -70,8 +74,8 @@ class Job:
     """A call and its times, in nanoseconds of the monotonic clock. Written by: the worker's event loop."""
 
     __slots__ = (
-        "arm", "arrived_unix_ns", "began_ns", "call", "decoded_ns", "ended_ns", "ends", "request_id", "started_ns",
-        "taken",
+        "arm", "arrived_unix_ns", "began_ns", "call", "cost_ns", "decoded_ns", "ended_ns", "ends", "request_id",
+        "started_ns", "taken",
     )  # fmt: skip
 
     def __init__(self, call: Call, ends: Ends) -> None:
@@ -82,6 +86,7 @@ class Job:
         self.request_id = b""
         self.arm = NO_ARM
         self.taken: Taken | None = None
+        self.cost_ns = 0  # expected of its run
 
     @property
     def feeds(self) -> dict[str, NDArray[Any]]:

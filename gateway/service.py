@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from gateway import codec
+from gateway.backlog import Backlog
 from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
 from gateway.counters import Counters, VersionCounters
@@ -16,7 +17,7 @@ from gateway.extensions import NAMES, Extensions
 from gateway.fastcodec.inputs import take
 from gateway.fastcodec.request import Decoder
 from gateway.fastcodec.response import encode
-from gateway.job import REASON_BYTES, Call, Job, Taken, outcome_of
+from gateway.job import REASON_BYTES, Call, Job, Taken, outcome_of, too_many
 from gateway.journal.format import ANSWERED, SHED, id_text
 from gateway.journal.writer import TensorRecord, Writer
 from gateway.lanes.lanes import Lanes
@@ -48,6 +49,7 @@ class InferenceService(Extensions):
         batcher: Batcher,
         max_in_flight: int,
         max_message_bytes: int,
+        max_wait_ms: int,
     ) -> None:
         self.journal = journal
         self.servables = servables
@@ -59,6 +61,7 @@ class InferenceService(Extensions):
         self.draining = False
         self.counters = Counters()
         self.batcher.ran = self._ran
+        self.backlog = Backlog(max_wait_ms)
         self._decoder = Decoder()
         self.unkeyed = Unkeyed()
         self.lanes: Lanes | None = None  # where the transport has a lane
@@ -82,6 +85,9 @@ class InferenceService(Extensions):
         servable = self.servables.get(request.model_name, choice.version)
         job.choose(choice, route, servable)
         inputs, wanted, kind = take(request, servable)
+        cost_ns = int(servable.cost.expected_us(inputs.rows) * 1e3)
+        self.backlog.take(cost_ns)
+        job.cost_ns = cost_ns
         job.take(Taken(request, choice, route, self.servables.lend(servable), inputs, wanted, kind))
         self.batcher.put(servable, job)
 
@@ -91,7 +97,7 @@ class InferenceService(Extensions):
         A call that the transport let in while the worker drains is answered: the transport sends clients away.
         """
         if self.books.in_flight > self.max_in_flight:
-            raise errors.Overloaded(f"{self.max_in_flight} calls are in flight, as many as this worker takes")
+            raise too_many(self.max_in_flight)
         remaining = call.time_remaining()
         if remaining is not None and remaining <= 0:
             raise errors.DeadlineExceeded("the call's deadline had passed before it began")
@@ -155,6 +161,7 @@ class InferenceService(Extensions):
     def _give_back(self, job: Job) -> None:
         if job.taken is not None:
             self.servables.give_back(job.taken.servable)
+            self.backlog.done(job.cost_ns, calls=1)
 
     async def ModelInfer(self, data: bytes, context: Any) -> bytes:
         """`infer`, for a transport that awaits its handlers."""

@@ -118,6 +118,7 @@ class Worker:
             ),
             max_in_flight=config.max_in_flight,
             max_message_bytes=config.max_message_bytes,
+            max_wait_ms=config.max_wait_ms,
         )
         self.server = self._server()
         if isinstance(self.journal, DurableWriter):
@@ -143,7 +144,7 @@ class Worker:
         service.lanes = Lanes(
             server.world, path=path.encode(), limits=server.limits, journal=self.journal, books=service.books,
             batcher=service.batcher, counters=service.counters, unkeyed=service.unkeyed,
-            max_in_flight=self.config.max_in_flight, max_wait_ms=self.config.max_wait_ms,
+            backlog=service.backlog, max_in_flight=self.config.max_in_flight,
         )  # fmt: skip
         service.lanes.flush = lambda: server.sockets.flush()
         service.lanes.between = lambda: server.sockets.read()

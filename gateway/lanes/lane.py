@@ -13,8 +13,7 @@ from gateway.native.blocks import LANE
 from gateway.servables import Servable
 
 BUFFER_BYTES = 8 << 20  # of all inputs together at most: pages are taken as they are used
-MOST_ROWS = 16_384
-ROWS_OF_COST = 16  # a row is taken to cost that part of so many, where they are run together
+MOST_ROWS = 65_536
 RUNS_A_LESSON = 16
 
 Shapes = dict[str, tuple[int, ...]]
@@ -87,11 +86,10 @@ class Lane:
         places = [place + width * index for place, width, index in zip(hall.places, self._widths, at, strict=True)]
         return Run(self, hall.calls[first:last], hall.starts[first:last], feeds, end - begin, places)
 
-    def learn(self) -> None:
-        """A run has ended: now and then compiled code is told what a row is expected to take."""
+    def learn(self, rows: int) -> None:
+        """A run of so many rows has ended: now and then compiled code is told what one is expected to take."""
         self._runs += 1
         if self._runs % RUNS_A_LESSON == 1:
-            rows = ROWS_OF_COST if self.servable.merges else 1
             self.row_ns = self.block[LANE.ROW_NS] = int(self.servable.cost.expected_us(rows) * 1e3) // rows
 
 

@@ -11,10 +11,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
+from gateway.backlog import Backlog
 from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
 from gateway.counters import Counters
-from gateway.job import Taken
+from gateway.job import Taken, too_many
 from gateway.journal.format import SEQUENCE_BITS
 from gateway.journal.writer import TensorRecord, Writer
 from gateway.lanes.block import Block
@@ -56,11 +57,11 @@ class Lanes:
 
     def __init__(
         self, world: World, *, path: bytes, limits: Limits, journal: Writer, books: WorkerBooks, batcher: Batcher,
-        counters: Counters, unkeyed: Unkeyed, max_in_flight: int, max_wait_ms: int,
+        counters: Counters, unkeyed: Unkeyed, backlog: Backlog, max_in_flight: int,
     ) -> None:  # fmt: skip
         self._world, self._native = world, world.native
         self._journal, self._books, self._batcher, self._counters = journal, books, batcher, counters
-        self._unkeyed, self._most_calls = unkeyed, max_in_flight
+        self._unkeyed, self._backlog, self._most_calls = unkeyed, backlog, max_in_flight
         self._kinds = Kinds(world.native, world.address + WORLD.SCRATCH)
         self._lanes: dict[object, Lane] = {}
         self._numbered: dict[int, Lane] = {}
@@ -76,8 +77,10 @@ class Lanes:
         self._ready = (ctypes.c_int64 * MOST_LANES)()
         self._constants = Block(0)
         self._headers, self._trailers = shared(CACHED_HEADERS), shared(CACHED_TRAILERS)
+        self._refusals: list[tuple[object, ...]] = []
         self._open(path, limits)
-        self._refuse_beyond(max_wait_ms)
+        self._refuse(0, backlog.refusal())
+        self._refuse(1, too_many(max_in_flight))
 
     def _open(self, path: bytes, limits: Limits) -> None:
         """Tells compiled code where everything is."""
@@ -94,22 +97,23 @@ class Lanes:
             WORLD.ID_LOW: signed(2 << 62 | journal.host << SEQUENCE_BITS), WORLD.ID_HIGH: 7 << 12 | journal.slot,
             WORLD.JOURNAL_MIX: signed(journal_mix(journal.name)),
         }  # fmt: skip
+        world.set(WORLD.EXPECTED_NS, self._backlog.address)
+        world.set(WORLD.MOST_EXPECTED_NS, self._backlog.max_wait_ms * 1_000_000)
         for place, value in (fields | self._books.places()).items():
             world.set(place, value)
         world.set(WORLD.LANE_OPEN, 1)
 
-    def _refuse_beyond(self, max_wait_ms: int) -> None:
-        """Calls are shed while the work before them is expected to take longer."""
-        world, error = self._world, Overloaded(f"more work waits here than is done in {max_wait_ms} ms")
-        code, details = reply_of(error)[:2]
-        refusal = failure(code, details)
-        self._refusal = shared(refusal)
+    def _refuse(self, why: int, error: Overloaded) -> None:
+        """What compiled code says when it sheds a call; `why` counts from TOO_LONG."""
+        world, place = self._world, 8 * why
+        refusal = failure(*reply_of(error)[:2])
+        fields = shared(refusal)
+        self._refusals.append(fields)
         reason = f"{type(error).__name__}: {error}".encode()
-        world.set(WORLD.MOST_EXPECTED_NS, max_wait_ms * 1_000_000)
-        world.set(WORLD.REFUSAL, ctypes.addressof(self._refusal[0]))
-        world.set(WORLD.REFUSAL_COUNT, len(refusal))
-        world.set(WORLD.REASON, self._constants.point(reason))
-        world.set(WORLD.REASON_BYTES, len(reason))
+        world.set(WORLD.REFUSAL + place, ctypes.addressof(fields[0]))
+        world.set(WORLD.REFUSAL_COUNT + place, len(refusal))
+        world.set(WORLD.REASON + place, self._constants.point(reason))
+        world.set(WORLD.REASON_BYTES + place, len(reason))
 
     # What compiled code knows.
 
@@ -199,7 +203,7 @@ class Lanes:
         if self._world.get(WORLD.READY):
             self.work()  # what came meanwhile, after whoever else wants the loop
         elif not self._flights and not self._flying:
-            self._world.set(WORLD.EXPECTED_NS, 0)
+            self._backlog.settle()
         self._tidy()
 
     def _turn_and_flush(self) -> None:
@@ -248,9 +252,9 @@ class Lanes:
         else:
             taken_ns = run.ended_ns - run.started_ns
             run.lane.servable.cost.update(run.rows, taken_ns / 1e3)
-            run.lane.learn()
+            run.lane.learn(run.rows)
             self._batcher.ran(run.lane.servable, run.rows, taken_ns)
-        self._world.set(WORLD.EXPECTED_NS, max(0, self._world.get(WORLD.EXPECTED_NS) - run.expected_ns))
+        self._backlog.done(run.expected_ns)
         block = self._run
         run.describe(block)
         while True:

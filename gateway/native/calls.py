@@ -5,7 +5,19 @@ is left to Python, which answers it, or refuses it, and may learn the kind (gate
 """
 
 from gateway.native.blake2b import key_hash
-from gateway.native.blocks import CONNECTION, JOINED, KIND, LANE, PYTHONS, SHED, STREAM, TARGET, WAITING, WORLD
+from gateway.native.blocks import (
+    CONNECTION,
+    JOINED,
+    KIND,
+    LANE,
+    PYTHONS,
+    STREAM,
+    TARGET,
+    TOO_LONG,
+    TOO_MANY,
+    WAITING,
+    WORLD,
+)
 from gateway.native.memory import add8, clock_ns, compiled, copy, load1, load8, remainder, same, store1, store8
 
 # What the header fields of a call said, in FLAGS.
@@ -367,8 +379,6 @@ def wait_in_lane(world: int, stream: int) -> int:
     deadline = load8(stream + STREAM.DEADLINE_NS)
     if deadline and deadline <= load8(world + WORLD.NOW_NS):
         return PYTHONS
-    if load8(load8(world + WORLD.IN_FLIGHT)) >= load8(world + WORLD.MOST_IN_FLIGHT):
-        return PYTHONS
     kind = find_kind(world, stream, begin + PREFIX_BYTES, end)
     target = target_of(world, stream, kind) if kind else 0
     return join(world, stream, kind, target, load8(stream + STREAM.ROW), end) if target else PYTHONS
@@ -387,19 +397,22 @@ def note_call(world: int, stream: int, target: int) -> None:
 def join(world: int, stream: int, kind: int, target: int, raw: int, end: int) -> int:
     """The call enters its lane and the books, unless there is no room or its contents are not as described.
 
-    It is to be refused where the work before it is expected to take longer than anybody shall wait.
+    It is to be refused where as many calls are in flight as may be, or the work before it is expected to take longer
+    than anybody shall wait; its contents are not looked at then.
     """
     lane, rows = load8(target + TARGET.LANE), load8(target + TARGET.ROWS)
     calls, before = load8(lane + LANE.CALLS), load8(lane + LANE.ROWS)
+    note_call(world, stream, target)
+    if load8(load8(world + WORLD.IN_FLIGHT)) >= load8(world + WORLD.MOST_IN_FLIGHT):
+        return TOO_MANY
+    backlog, cost = load8(world + WORLD.EXPECTED_NS), rows * load8(lane + LANE.ROW_NS)
+    if load8(backlog) and load8(backlog) + cost > load8(world + WORLD.MOST_EXPECTED_NS):
+        return TOO_LONG
     if calls >= load8(lane + LANE.MOST_CALLS) or before + rows > load8(lane + LANE.MOST_ROWS):
         return PYTHONS
     if not put_rows(kind, lane, raw, end):
         return PYTHONS
-    note_call(world, stream, target)
-    expected, cost = load8(world + WORLD.EXPECTED_NS), rows * load8(lane + LANE.ROW_NS)
-    if expected and expected + cost > load8(world + WORLD.MOST_EXPECTED_NS):
-        return SHED
-    store8(world + WORLD.EXPECTED_NS, expected + cost)
+    add8(backlog, cost)
     if load8(kind + KIND.PINNED) == 0 and load8(stream + STREAM.KEY_SIZE) == 0:
         add8(load8(kind + KIND.COUNTER), 1)
     store8(load8(lane + LANE.CALL_LIST) + 8 * calls, stream)

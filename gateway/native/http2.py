@@ -31,10 +31,10 @@ from gateway.native.blocks import (
     REQUEST,
     RESET,
     SETTINGS,
-    SHED,
     STREAM,
     TARGET,
     TODO_BITS,
+    TOO_LONG,
     TRAILERS,
     WAITING,
     WANTS_WRITE,
@@ -60,6 +60,7 @@ from gateway.native.memory import (
     release,
     store4,
     store8,
+    word_of,
 )  # fmt: skip
 from gateway.native.records import STATUS_SHED, append_other, has_room, room_of
 
@@ -294,8 +295,8 @@ def take_data_end(session: int, frame: int, connection: int, ended: int) -> None
     stream = _get_stream(session, I32(stream_id))
     if ended and stream and load8(stream + STREAM.STATE) == READING:
         what = wait_in_lane(world, stream)
-        if what == SHED and has_room(world, load8(stream + STREAM.TARGET), room_of(stream)):
-            shed(world, connection, stream)
+        if what >= TOO_LONG and has_room(world, load8(stream + STREAM.TARGET), room_of(stream)):
+            shed(world, connection, stream, what - TOO_LONG)
         elif what != JOINED:
             hand_over(world, stream, IS_LAST)
         return
@@ -538,18 +539,21 @@ def touch(world: int, connection: int) -> None:
 
 
 @compiled
-def shed(world: int, connection: int, stream: int) -> None:
-    """Refuses a call at once, since too much waits before it: in the books, in the journal, and to its caller."""
+def shed(world: int, connection: int, stream: int, why: int) -> None:
+    """Refuses a call at once: in the books, in the journal, and to its caller."""
     now = clock_ns(MONOTONIC, world + WORLD.SCRATCH)
-    append_other(world, stream, STATUS_SHED, load8(world + WORLD.REASON), load8(world + WORLD.REASON_BYTES), now)
+    reason, reason_bytes = word_of(world, WORLD.REASON, why), word_of(world, WORLD.REASON_BYTES, why)
+    append_other(world, stream, STATUS_SHED, reason, reason_bytes, now)
     counts = load8(load8(stream + STREAM.TARGET) + TARGET.COUNTS)
     add8(counts + COUNTS.FAILED, 1)
     add8(counts + COUNTS.FAILED_NS, now - load8(stream + STREAM.ARRIVED_NS))
     add8(load8(world + WORLD.RECEIVED), 1)
     add8(load8(world + WORLD.ENDED_SHED), 1)
-    add8(load8(world + WORLD.SHED_WAIT), 1)
+    add8(word_of(world, WORLD.SHED_COUNT, why), 1)
     store8(stream + STREAM.STATE, ANSWERED)
-    respond(connection, stream, load8(world + WORLD.REFUSAL), load8(world + WORLD.REFUSAL_COUNT), 0)
+    respond(
+        connection, stream, word_of(world, WORLD.REFUSAL, why), word_of(world, WORLD.REFUSAL_COUNT, why), 0
+    )  # fmt: skip
     touch(world, connection)
 
 

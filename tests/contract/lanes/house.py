@@ -48,7 +48,7 @@ class House:
         bounds = {"inline_run_us": 1_000.0, "batch_run_us": 500.0} | batching
         self.service = InferenceService(
             journal=self.journal, servables=self.servables, books=self.books, batcher=Batcher(**bounds),
-            max_in_flight=MAX_IN_FLIGHT, max_message_bytes=1 << 20,
+            max_in_flight=MAX_IN_FLIGHT, max_message_bytes=1 << 20, max_wait_ms=max_wait_ms,
         )  # fmt: skip
         limits = Limits(max_message_bytes=1 << 20)
         self.server = Server(limits)
@@ -59,7 +59,7 @@ class House:
             lanes = self.service.lanes = Lanes(
                 self.server.world, path=PATH.encode(), limits=limits, journal=self.journal, books=self.books,
                 batcher=self.service.batcher, counters=self.service.counters, unkeyed=self.service.unkeyed,
-                max_in_flight=MAX_IN_FLIGHT, max_wait_ms=max_wait_ms,
+                backlog=self.service.backlog, max_in_flight=MAX_IN_FLIGHT,
             )  # fmt: skip
             self.server.work, self.server.work_now = lanes.work, lanes.turn
             lanes.flush, lanes.between = lambda: self.server.sockets.flush(), lambda: self.server.sockets.read()

@@ -57,7 +57,7 @@ class House:
         servable.schema = self.journal.schema(servable.described())
         servables = Servables()
         servables.add(servable)
-        settings = {"max_in_flight": 8, "max_message_bytes": 1 << 20} | more
+        settings = {"max_in_flight": 8, "max_message_bytes": 1 << 20, "max_wait_ms": 60_000} | more
         batcher = Batcher(inline_run_us=1_000, batch_run_us=500)
         self.service = InferenceService(
             journal=self.journal, servables=servables, books=self.books, batcher=batcher, **settings
