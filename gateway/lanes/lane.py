@@ -86,11 +86,12 @@ class Lane:
         places = [place + width * index for place, width, index in zip(hall.places, self._widths, at, strict=True)]
         return Run(self, hall.calls[first:last], hall.starts[first:last], feeds, end - begin, places)
 
-    def learn(self, rows: int) -> None:
-        """A run of so many rows has ended: now and then compiled code is told what one is expected to take."""
+    def learn(self, rows: int, stretch: float) -> None:
+        """A run of so many rows has ended: now and then compiled code is told what one is expected to take, with all
+        that is done beside, `stretch` times as long."""
         self._runs += 1
         if self._runs % RUNS_A_LESSON == 1:
-            self.row_ns = self.block[LANE.ROW_NS] = int(self.servable.cost.expected_us(rows) * 1e3) // rows
+            self.row_ns = self.block[LANE.ROW_NS] = int(self.servable.cost.expected_us(rows) * 1e3 * stretch) // rows
 
 
 class Hall:

@@ -45,6 +45,7 @@ from gnomon.status import reply_of
 
 log = logging.getLogger(__name__)
 MOST_LANES = 1024
+WEIGHT = 0.1  # of a turn in the average of what turns take beside their runs
 LOOK_NS = 500_000  # so long may a turn go on without a look at the sockets
 
 
@@ -71,6 +72,7 @@ class Lanes:
         self._flying = 0
         self._next = 0
         self._scheduled = False
+        self._ran_ns, self._stretch = 0, 1.0
         self._run = Block(RUN.SIZE)
         self.flush: Callable[[], None] = _nothing  # sends what was answered
         self.between: Callable[[], None] = _nothing  # the same, and reads what has arrived meanwhile
@@ -183,14 +185,21 @@ class Lanes:
     def turn(self) -> None:
         """Runs what waits, and answers it."""
         self._scheduled = False
-        looked_ns = time.perf_counter_ns()
+        began_ns = looked_ns = time.perf_counter_ns()
+        self._ran_ns = 0
         for run in self._taken():
             if time.perf_counter_ns() - looked_ns > LOOK_NS:
                 self.between()
                 looked_ns = time.perf_counter_ns()
             for part in self._alive(run):
                 self._start(part)
+        self._measure(time.perf_counter_ns() - began_ns)
         self._settle()
+
+    def _measure(self, turn_ns: int) -> None:
+        """How much longer a busy turn takes than its runs: reading, answering and refusing are not for nothing."""
+        if turn_ns > LOOK_NS and self._ran_ns:
+            self._stretch += WEIGHT * (turn_ns / self._ran_ns - self._stretch)
 
     def _taken(self) -> list[Run]:
         """The runs of all lanes in which calls wait."""
@@ -252,7 +261,8 @@ class Lanes:
         else:
             taken_ns = run.ended_ns - run.started_ns
             run.lane.servable.cost.update(run.rows, taken_ns / 1e3)
-            run.lane.learn(run.rows)
+            run.lane.learn(run.rows, self._stretch)
+            self._ran_ns += taken_ns
             self._batcher.ran(run.lane.servable, run.rows, taken_ns)
         self._backlog.done(run.expected_ns)
         block = self._run
