@@ -23,11 +23,15 @@ def request(model: str, key: str = "", rows: int = 1, version: str = "") -> Any:
 class Caller:
     """Calls one model from a thread until stopped. Keeps the ids of what was answered and counts what was not."""
 
-    def __init__(self, target: str, model: str, credentials: grpc.ChannelCredentials | None = None) -> None:
+    def __init__(
+        self, target: str, model: str, credentials: grpc.ChannelCredentials | None = None, *, patient: bool = False
+    ) -> None:
+        """`patient`: a call waits while there is no connection; one that was sent and is lost fails all the same."""
         self.answered: list[str] = []
         self.versions: list[int] = []
         self.errors: list[grpc.StatusCode] = []
         self._target, self._model, self._credentials = target, model, credentials
+        self._patient = patient
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="caller")
 
@@ -51,7 +55,8 @@ class Caller:
             while not self._stop.is_set():
                 number += 1
                 try:
-                    reply = stub.ModelInfer(request(self._model, key=f"key-{number}"), timeout=5.0)
+                    asked = request(self._model, key=f"key-{number}")
+                    reply = stub.ModelInfer(asked, timeout=5.0, wait_for_ready=self._patient)
                 except grpc.RpcError as failure:
                     self.errors.append(failure.code())  # type: ignore[attr-defined]
                     self._stop.wait(0.01)

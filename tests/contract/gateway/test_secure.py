@@ -130,7 +130,8 @@ def test_the_command_line_takes_the_same_files(secure: Secure) -> None:
 def test_a_connection_of_age_is_told_to_go_and_no_call_fails(secure: Secure) -> None:
     with contextlib.ExitStack() as stack:
         callers = [
-            stack.enter_context(Caller(secure.pair.gateway, MODEL, secure.tls().credentials())) for _ in range(3)
+            stack.enter_context(Caller(secure.pair.gateway, MODEL, secure.tls().credentials(), patient=True))
+            for _ in range(3)
         ]
         for _ in range(2):
             with connected(secure) as old:
@@ -152,7 +153,7 @@ def kinds_until(client: ssl.SSLSocket, wanted: int) -> list[int]:
 
 
 def test_a_certificate_is_replaced_without_a_restart(secure: Secure) -> None:
-    with Caller(secure.pair.gateway, MODEL, both_roots(secure)) as caller:
+    with Caller(secure.pair.gateway, MODEL, both_roots(secure), patient=True) as caller:
         until(lambda: caller.answered)
         assert shown(secure) == of(secure.pairs["server"][0])
         secure.use("next")
