@@ -26,7 +26,7 @@ class Caller:
     def __init__(
         self, target: str, model: str, credentials: grpc.ChannelCredentials | None = None, *, patient: bool = False
     ) -> None:
-        """`patient`: a call waits while there is no connection; one that was sent and is lost fails all the same."""
+        """`patient`: a call that was not sent waits for a connection; one that was sent and is lost fails still."""
         self.answered: list[str] = []
         self.versions: list[int] = []
         self.errors: list[grpc.StatusCode] = []
@@ -47,7 +47,9 @@ class Caller:
         options = [
             ("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200),
             ("grpc.use_local_subchannel_pool", 1),  # a connection of its own
-            ("grpc.enable_retries", 0),  # not even those that the client makes without a word
+            # Not even those the client makes without a word, but for a patient one: a call that meets a GOAWAY before
+            # it is on the wire is then sent on the next connection.
+            ("grpc.enable_retries", int(self._patient)),
         ]  # fmt: skip
         with self._channel(options) as channel:
             stub: Any = oip.GRPCInferenceServiceStub(channel)
