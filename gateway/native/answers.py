@@ -20,7 +20,6 @@ from gateway.native.blocks import (
     TARGET,
     WORLD,
 )  # fmt: skip
-from gateway.native.http2 import end_stream, enqueue, forget_stream, respond, touch
 from gateway.native.memory import (
     I64,
     add8,
@@ -46,6 +45,8 @@ from gateway.native.records import (
     leave_out,
     room_of,
 )  # fmt: skip
+from gateway.native.sending import enqueue, respond, touch
+from gateway.native.streams import end_stream, forget_stream
 
 MONOTONIC = 1
 REQUEST_ID_TAG = 26

@@ -10,13 +10,14 @@ from typing import Any
 import llvmlite.binding as llvm
 from numba import cfunc
 
-from gateway.native import answers, blake2b, calls, http2, sockets
+from gateway.native import answers, blake2b, calls, http2, sending, sockets
 from gateway.native.binding import library_path
 from gateway.native.memory import I64
 
 FUNCTIONS = {
     **http2.CALLBACKS,
     **http2.CALLS,
+    **sending.CALLS,
     **answers.CALLS,
     **sockets.CALLS,
     "hash_of": (calls.hash_of, I64(I64, I64, I64, I64)),

@@ -23,8 +23,11 @@ from gateway.native.blocks import (
     WANTS_WRITE,
     WORLD,
 )  # fmt: skip
-from gateway.native.http2 import MONOTONIC, REALTIME, fill_out, read_bytes, recycle, todo, touch
+from gateway.native.http2 import MONOTONIC, REALTIME, fill_out, todo
+from gateway.native.libnghttp2 import read_bytes
 from gateway.native.memory import I32, I64, clock_ns, compiled, external, load4, load8, store4, store8
+from gateway.native.sending import touch
+from gateway.native.streams import recycle
 
 READABLE = 1  # EPOLLIN
 ADD, DELETE = 1, 2  # EPOLL_CTL_

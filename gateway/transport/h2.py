@@ -9,11 +9,11 @@ what stays open.
 
 import asyncio
 import logging
-import struct
 from typing import Any
 
 from gateway.native import blocks
 from gateway.transport.engine import Engine, EngineError, Event, packed, unpacked
+from gateway.transport.frames import CALM, CANCELLED, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR, goaway, settings
 from gateway.transport.guard import Guard
 from gateway.transport.listener import peer_name
 from gateway.transport.metadata import Headers
@@ -21,22 +21,11 @@ from gateway.transport.stream import Acceptor, Stream
 
 log = logging.getLogger(__name__)
 
-FRAME_BYTES = 256 << 10  # larger frames than the protocol's 16 KiB: fewer events per message
-NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, CANCELLED, CALM = 0, 1, 2, 8, 11  # RFC 9113, section 7
-ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 2, 3, 4, 5, 6
 PING = bytes(8)
 DRAIN_PING = b"draining"
 DRAIN_PING_VALUE = int.from_bytes(DRAIN_PING, "little")
 DRAIN_PING_S = 2.0  # how long its answer may take
 LINGER_S = 5.0  # how long a call that was answered early may stay half open
-
-
-def goaway(code: int, last: int, reason: bytes) -> bytes:
-    """A GOAWAY frame by hand, for when the engine has given up (RFC 9113, section 6.8).
-
-    `last`: the last stream that was begun; what came after it may be tried again elsewhere.
-    """
-    return struct.pack(">I", 8 + len(reason))[1:] + b"\7\0" + struct.pack(">III", 0, last, code) + reason
 
 
 class Http2(asyncio.Protocol):
@@ -87,14 +76,7 @@ class Http2(asyncio.Protocol):
             # Only once asyncio has begun to read can it be told to leave that.
             asyncio.get_running_loop().call_soon(self._take_socket)
         limits = self.limits
-        settings = {
-            MAX_CONCURRENT_STREAMS: limits.max_streams,
-            INITIAL_WINDOW_SIZE: limits.stream_window_bytes,
-            MAX_FRAME_SIZE: FRAME_BYTES,
-            MAX_HEADER_LIST_SIZE: limits.header_list_bytes,
-            ENABLE_PUSH: 0,
-        }
-        self._engine.start(settings, limits.connection_window_bytes)
+        self._engine.start(settings(limits), limits.connection_window_bytes)
         self.touch()
 
     def _take_socket(self) -> None:
