@@ -19,6 +19,7 @@ from gnomon.domain import ALL_BP, Arm, Role, Route, Score
 
 NAME = "gnomon"
 BARE = "trees-bare"
+WAIT = ("--max-wait-ms", "100")  # what the verdict on an overload is about
 FLAGS = ("--retention-bytes", str(512 << 20))
 APPLY_TIMEOUT_S = 30.0
 SCORE = Score(output="probabilities", column=1)
@@ -48,7 +49,7 @@ class House:
         self._pair.stop()
 
     def _start(self, workers: int) -> Embedded:
-        pair = Embedded(self.folder, workers=workers, gateway_flags=self._flags)
+        pair = Embedded(self.folder, workers=workers, gateway_flags=(*WAIT, *self._flags))
         self._registry = RegistryClient(pair.registry)  # one for all routes: a channel costs more than a call
         return pair
 

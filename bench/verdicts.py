@@ -52,7 +52,7 @@ ROWS = Measure(names=("rows_per_s",), best=max)
 CPU = Measure(names=("server_cpu_us_per_call",), best=min)
 P50 = Measure(names=("latency_us", "p50"), best=min)
 P99 = Measure(names=("latency_us", "p99"), best=min)
-MAX_WAIT_US = 100_000  # the gateway's setting max_wait_ms, as it is by default
+MAX_WAIT_US = 100_000  # of bench.house
 REFUSED_P50 = Measure(names=("refused_us", "p50"), best=min)
 REFUSED_P99 = Measure(names=("refused_us", "p99"), best=min)
 FAILED = Measure(names=("failed",), best=max)

@@ -53,7 +53,7 @@ class Config:
     max_connection_age_grace_s: float = _setting(30.0, "how long calls of a connection of that age may go on")
     keepalive_s: float = _setting(60.0, "a connection silent for so long is asked whether it is alive; 0: never")
     keepalive_timeout_s: float = _setting(20.0, "and is closed when it does not answer within this")
-    max_wait_ms: int = _setting(100, "a call is shed when the work before it is expected to take longer")
+    max_wait_ms: int = _setting(1_000, "a call is shed when the work before it is expected to take longer")
     inline_run_us: int = _setting(1_000, "model runs longer than this leave the event loop for a thread")
     batch_run_us: int = _setting(500, "calls read together are merged while their run is expected to take no longer")
     drain_timeout_s: float = _setting(10.0, "how long calls in flight may take to end after SIGTERM")

@@ -45,6 +45,19 @@ class RunCost:
             return self._known[max(smaller)] * 2.0 ** (bucket - max(smaller))
         return self._known[min(self._known)] if self._known else 0.0
 
+    def least_us(self, rows: int) -> float:
+        """What a run of so many rows takes at least, as far as is known: for whoever would refuse a call by it."""
+        return max((taken for bucket, taken in self._known.items() if bucket <= bucket_of(rows)), default=0.0)
+
+    def row_ns(self) -> int:
+        """What a row takes at least, in the best of the runs that are known."""
+        return int(min((taken * 1e3 / (1 << bucket) for bucket, taken in self._known.items()), default=0.0))
+
+    @property
+    def sizes(self) -> int:
+        """How many sizes of runs are known."""
+        return len(self._known)
+
     def rows_within(self, bound_us: float) -> int:
         """The most rows whose run is expected to stay within `bound_us`; at least 1."""
         rows, runs = self._within.get(bound_us, (0, 0))

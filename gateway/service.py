@@ -85,7 +85,7 @@ class InferenceService(Extensions):
         servable = self.servables.get(request.model_name, choice.version)
         job.choose(choice, route, servable)
         inputs, wanted, kind = take(request, servable)
-        cost_ns = int(servable.cost.expected_us(inputs.rows) * 1e3)
+        cost_ns = int(servable.cost.least_us(inputs.rows) * 1e3)
         self.backlog.take(cost_ns)
         job.cost_ns = cost_ns
         job.take(Taken(request, choice, route, self.servables.lend(servable), inputs, wanted, kind))
@@ -153,6 +153,8 @@ class InferenceService(Extensions):
 
     def _ran(self, servable: Servable, rows: int, taken_ns: int) -> None:
         self.counters.of(servable.version.model, servable.version.version).ran(rows, taken_ns)
+        if self.lanes is not None:
+            self.lanes.learned(servable)
 
     def _counters_of(self, job: Job) -> VersionCounters:
         assert job.taken is not None

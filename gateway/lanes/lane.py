@@ -30,7 +30,7 @@ class Lane:
         dtypes = {spec.name: NUMPY_OF[spec.datatype] for spec in servable.inputs}
         input_bytes = [dtype.itemsize * math.prod(shapes[name]) for name, dtype in dtypes.items()]
         rows = max(1, min(MOST_ROWS, BUFFER_BYTES // max(1, sum(input_bytes))))
-        self._names, self._runs = list(dtypes), 0
+        self._names, self._runs, self._sizes = list(dtypes), 0, 0
         self.row_ns = 0
         self._widths = [8, *input_bytes]
         shaped = [((rows, *shapes[name]), dtype) for name, dtype in dtypes.items()]
@@ -86,12 +86,14 @@ class Lane:
         places = [place + width * index for place, width, index in zip(hall.places, self._widths, at, strict=True)]
         return Run(self, hall.calls[first:last], hall.starts[first:last], feeds, end - begin, places)
 
-    def learn(self, rows: int, stretch: float) -> None:
-        """A run of so many rows has ended: now and then compiled code is told what one is expected to take, with all
-        that is done beside, `stretch` times as long."""
+    def learn(self, stretch: float) -> None:
+        """A run of the version has ended: now and then, and when its size was not known, compiled code is told what a
+        row is expected to take at least, with all that is done beside, `stretch` times as long."""
         self._runs += 1
-        if self._runs % RUNS_A_LESSON == 1:
-            self.row_ns = self.block[LANE.ROW_NS] = int(self.servable.cost.expected_us(rows) * 1e3 * stretch) // rows
+        cost = self.servable.cost
+        if self._runs % RUNS_A_LESSON == 1 or cost.sizes != self._sizes:
+            self._sizes = cost.sizes
+            self.row_ns = self.block[LANE.ROW_NS] = int(cost.row_ns() * stretch)
 
 
 class Hall:

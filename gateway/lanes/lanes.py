@@ -36,6 +36,7 @@ from gateway.lanes.run import Run, word_at
 from gateway.native.blocks import DONE, NEEDS_ROOM, REASON_BITS, RUN, STREAM, TARGET, WORLD
 from gateway.router import Table
 from gateway.sampling import journal_mix
+from gateway.servables import Servable
 from gateway.transport.engine import World, shared
 from gateway.transport.limits import Limits
 from gateway.transport.reply import CACHED_HEADERS, CACHED_TRAILERS, failure
@@ -135,6 +136,12 @@ class Lanes:
         version = taken.choice.version
         if version not in known.targets and version in known.versions:
             self._add_target(known, taken, records, arm, shadow_bp)
+
+    def learned(self, servable: Servable) -> None:
+        """The version was run, in a lane or by Python."""
+        for lane in self._lanes.values():
+            if lane.servable is servable:
+                lane.learn(self._stretch)
 
     def forget(self) -> None:
         """The routes have changed: every kind is to be learned again."""
@@ -261,7 +268,6 @@ class Lanes:
         else:
             taken_ns = run.ended_ns - run.started_ns
             run.lane.servable.cost.update(run.rows, taken_ns / 1e3)
-            run.lane.learn(run.rows, self._stretch)
             self._ran_ns += taken_ns
             self._batcher.ran(run.lane.servable, run.rows, taken_ns)
         self._backlog.done(run.expected_ns)

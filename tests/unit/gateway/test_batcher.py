@@ -210,3 +210,13 @@ def test_an_unknown_size_is_expected_to_be_slow_and_known_ones_are_learned() -> 
 def test_nothing_known_means_one_row() -> None:
     assert RunCost().expected_us(5) == 0.0
     assert RunCost(500.0).rows_within(100.0) == 1
+
+
+def test_what_a_run_takes_at_least_is_not_made_up_for_sizes_never_seen() -> None:
+    cost = RunCost(14.0)
+    assert cost.expected_us(4_096) > 10_000  # errs on the slow side: a run that may be long leaves the loop
+    assert cost.least_us(4_096) == 14.0  # and nobody is refused for it
+    assert cost.row_ns() == 14_000
+    cost.update(4_096, 80.0)
+    assert cost.least_us(4_096) == 80.0
+    assert cost.row_ns() == int(80_000 / 4_096)
