@@ -23,7 +23,6 @@ SIGMA = (
     10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0,
 )  # fmt: skip
 ROUNDS, BLOCK_BYTES, DIGEST_BYTES = 12, 128, 8
-COLUMNS = (0, 1, 2, 3, 0, 1, 2, 3)  # of the first word each mixing step takes: columns, then diagonals
 
 
 @compiled
