@@ -100,7 +100,7 @@ class Supervisor:
         self.consumers = [self._consumer(name) for name in (*CONSUMERS, *config.exporters)]
         self.desired = Desired(self.layout, self.client, self.gateway_id, self.crew.prepare, self.crew.commit)
         self.crew.lacking = self.desired.again
-        admin = Admin(self.layout, self.gateway_id, self.desired, self.crew)
+        admin = Admin(self.layout, self.gateway_id, self.desired, self.crew, config.export_url)
         cast(Any, gateway_pb2_grpc.add_GatewayServicer_to_server)(admin, self.admin_server)
         self.http = http.serve(config, lambda: {"ready": self.crew.ready, "revision": self.desired.processed_revision})
 
