@@ -4,7 +4,7 @@ The gateway's own client of the registry is asynchronous: gnomon.aio.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -188,10 +188,20 @@ class GatewayClient(_Client):
     def status(self) -> gateway_pb.Status:
         return cast(gateway_pb.Status, self._call(self._stub.GetStatus, gateway_pb.GetStatusRequest()))
 
-    def explain(self, model: str, routing_key: str) -> gateway_pb.Explanation:
-        """Where a call with this key goes, and by which rule."""
-        request = gateway_pb.ExplainRequest(model=model, routing_key=routing_key)
-        return cast(gateway_pb.Explanation, self._call(self._stub.Explain, request))
+    def explain(
+        self, model: str, routing_key: str = "", *, headers: Mapping[str, str] | None = None, request: Any = None
+    ) -> gateway_pb.Explanation:
+        """Where a call with this key, these headers and this ModelInferRequest goes, and by which rule.
+
+        By rule `sequence`: to no version yet; calls without a key go by turn. Without a gateway: gnomon.routing.
+
+        Raises: ModelNotFound, VersionNotFound, InvalidInput.
+        """
+        asked = gateway_pb.ExplainRequest(
+            model=model, routing_key=routing_key, headers=headers or {},
+            infer_request=b"" if request is None else request.SerializeToString(),
+        )  # fmt: skip
+        return cast(gateway_pb.Explanation, self._call(self._stub.Explain, asked))
 
     def trace(
         self, prediction_id: str = "", rescore: bool = False, *, request_id: str = ""

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.journal.format import id_text
-from gateway.router import key_hash
 from gnomon import oip
+from gnomon.routing import key_hash
 from tests import models
 from tests.contract.lanes.house import House, Loop, ask, compared, raw_call, route
 
