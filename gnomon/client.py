@@ -3,6 +3,7 @@
 The gateway's own client of the registry is asynchronous: gnomon.aio.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -19,6 +20,7 @@ from gnomon.gateway.v1.gateway_pb2_grpc import GatewayStub
 from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.registry.v1.registry_pb2_grpc import RegistryStub
 from gnomon.rollout import Policy, Rollout
+from gnomon.switch import reverted, switched
 
 __all__ = ["AsyncRegistryClient", "ClientTls", "GatewayClient", "RegistryClient"]
 
@@ -125,7 +127,7 @@ class RegistryClient(_Client):
         return self._version(self._stub.SetStage, request)
 
     def get_route(self, model: str, revision: int = 0) -> Route:
-        """The route in force, or the one of an epoch. Raises: ModelNotFound, NotFound."""
+        """The route in force, or the one of an epoch; -1: the one before. Raises: ModelNotFound, NotFound."""
         return self._route(self._stub.GetRoute, pb.GetRouteRequest(model=model, revision=revision))
 
     def set_route(self, route: Route, expected_revision: int = -1) -> Route:
@@ -135,6 +137,23 @@ class RegistryClient(_Client):
         """
         request = pb.SetRouteRequest(route=wire.message_of(route), expected_revision=expected_revision)
         return self._route(self._stub.SetRoute, request)
+
+    def switch_route(self, model: str, version: int, actor: str, reason: str = "") -> Route:
+        """All calls to a version that is warm; what answered stays warm. Raises: RouteInvalid, StaleRevision."""
+        current = self.get_route(model)
+        return self._replace(current, switched(current, version), actor, reason or f"switched to version {version}")
+
+    def revert_route(self, model: str, actor: str, reason: str = "") -> Route:
+        """Back to the route before the one in force, at once; twice: forth again.
+
+        Raises: NotFound, RouteInvalid: a version of it is not warm any more, StaleRevision.
+        """
+        current, before = self.get_route(model), self.get_route(model, -1)
+        return self._replace(current, reverted(current, before), actor, reason or f"back to epoch {before.revision}")
+
+    def _replace(self, current: Route, route: Route, actor: str, reason: str) -> Route:
+        named = dataclasses.replace(route, actor=actor, reason=reason)
+        return self.set_route(named, expected_revision=current.revision)
 
     def get_log_policy(self, model: str) -> LogPolicy:
         """What of the model's predictions may leave a gateway's host."""

@@ -10,6 +10,7 @@ from gnomon.domain import Arm, Role, Route
 from gnomon.errors import InvalidInput, ModelNotFound, NotFound, RouteInvalid, StaleRevision, VersionNotFound
 from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.rules import Compare, RouteRule
+from gnomon.switch import switched
 
 
 def stable(version: int, weight_bp: int = 10_000) -> Arm:
@@ -46,6 +47,37 @@ def test_every_route_that_was_in_force_is_found_by_its_revision(hand: Any, clien
     routes = [client.set_route(hand.route(stable(1), reason=str(number))) for number in range(3)]
     assert [client.get_route(model, route.revision) for route in routes] == routes
     assert client.get_route(model) == routes[-1]
+
+
+def test_the_route_before_is_found_and_gone_back_to(hand: Any, client: RegistryClient, model: str) -> None:
+    hand.version()
+    hand.version()
+    with pytest.raises(NotFound, match="no route yet"):
+        client.revert_route(model, "bob")
+    blue = client.set_route(hand.route(stable(1), warm=(2,), disagreement_tolerance=0.5))
+    with pytest.raises(NotFound, match="no route before the one in force"):
+        client.revert_route(model, "bob")
+    green = client.switch_route(model, 2, "bob")
+    assert client.get_route(model, -1) == blue
+    assert (green.arms, green.warm, green.reason) == ((stable(2),), (1,), "switched to version 2")
+    again = client.revert_route(model, "eve", "it was wrong")
+    assert (again.arms, again.warm, again.disagreement_tolerance) == (blue.arms, (2,), 0.5)
+    assert (again.actor, again.reason) == ("eve", "it was wrong")
+    assert client.revert_route(model, "bob").arms == green.arms
+    client.set_route(hand.route(stable(1)))
+    with pytest.raises(RouteInvalid, match=r"versions \[2\] that are not warm"):
+        client.revert_route(model, "bob")
+    with pytest.raises(InvalidInput, match="revision -2: -1 or more"):
+        client.get_route(model, -2)
+
+
+def test_a_switch_loses_against_who_was_faster(hand: Any, client: RegistryClient, model: str) -> None:
+    hand.version()
+    hand.version()
+    read = client.set_route(hand.route(stable(1), warm=(2,)))
+    client.set_route(hand.route(stable(1), warm=(2,), reason="meanwhile"))
+    with pytest.raises(StaleRevision):
+        client._replace(read, switched(read, 2), "bob", "too late")
 
 
 def test_no_two_routes_share_a_revision_whatever_their_models(client: RegistryClient) -> None:
