@@ -23,10 +23,10 @@ class AskedCall:
         return self._call.metadata(name)
 
     def column(self, column: Column) -> Values | None:
-        request = self._request
-        if request.raws is None:
-            return column.of_message(request.message)
-        for (name, datatype, shape), raw in zip(request.layout.inputs, request.raws, strict=False):
-            if name in column.names:
-                return column.of_raw(datatype, shape, raw)
+        raws, names = self._request.raws, column.names
+        if raws is None:
+            return column.of_message(self._request.message)
+        for place, tensor in enumerate(self._request.layout.inputs):
+            if tensor[0] in names:
+                return column.of_raw(tensor[1], tensor[2], raws[place]) if place < len(raws) else None
         return None

@@ -39,9 +39,13 @@ class Serving:
 
         Raises: NotReady, ModelNotFound, VersionNotFound, InvalidInput.
         """
-        version = version_number(request.model_version) if request.model_version else 0
         model = request.model_name
-        table = self.table(model)
+        version = version_number(request.model_version) if request.model_version else 0
+        table = self.tables.get(model) or self.table(model)
+        if version:
+            return table.route, table.pinned(version)
         key = call.metadata(ROUTING_KEY) or request.routing_key
-        choice = table.choose(version, key, AskedCall(call, request))
+        if key and not table.asks:
+            return table.route, table.by_key(key)
+        choice = table.choose(key, AskedCall(call, request)) if table.asks else None
         return table.route, table.by_sequence(unkeyed.next(model)) if choice is None else choice

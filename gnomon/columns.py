@@ -18,7 +18,7 @@ FORMS = {
     "BOOL": "?", "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q", "UINT8": "B", "UINT16": "H", "UINT32": "I",
     "UINT64": "Q", "FP16": "e", "BF16": "H", "FP32": "f", "FP64": "d",
 }  # fmt: skip
-MOST_ROWS_KNOWN = 1024  # layouts of a row that are remembered
+MOST_ROWS_KNOWN = 1024  # shapes that are remembered
 SHORTEST = {"FP16": np.float16, "FP32": np.float32, "BF16": np.float32}  # writes with the digits of its own datatype
 WHOLE = 1 << 63  # whole numbers below are written without a point or an exponent
 
@@ -31,7 +31,7 @@ class Values(NamedTuple):
     """A column of a call: its datatype, and its value in each row, one at least."""
 
     datatype: str
-    rows: Sequence[Value]
+    rows: tuple[Value, ...]
 
     def key(self) -> bytes:
         """The routing key of the first row; empty where that is NaN or infinite.
@@ -67,19 +67,14 @@ class Column(NamedTuple):
         return cls(names, None if index is None else int(index))
 
     def of_raw(self, datatype: str, shape: Sequence[int], raw: bytes) -> Values | None:
-        """From an input's raw contents. Cost: half a microsecond for a number, and 0.1 a row."""
+        """From an input's raw contents. Cost: half a microsecond, and 0.1 for each row from the second."""
         if datatype == "BYTES":
             return self._of_elements(datatype, shape, _elements(raw))
-        row = _row(self.index, datatype, tuple(shape[1:]))
-        if row is None:
+        row, rows = _row(self.index, datatype, tuple(shape))
+        if row is None or rows < 1 or len(raw) != rows * row.size:
             return None
-        try:
-            values = [value for (value,) in row.iter_unpack(raw)]
-        except struct.error:
-            return None
-        if not values or len(values) != (shape[0] if shape else 1):
-            return None
-        return _make(Values, (datatype, values if datatype != "BF16" else list(map(_widened, values))))
+        values = row.unpack(raw) if rows == 1 else tuple([value for (value,) in row.iter_unpack(raw)])
+        return _make(Values, (datatype, values if datatype != "BF16" else tuple(map(_widened, values))))
 
     def of_message(self, request: Any) -> Values | None:
         """From a ModelInferRequest, with raw contents or typed ones."""
@@ -101,7 +96,7 @@ class Column(NamedTuple):
         at = _place(self.index, width)
         if at is None or not elements or len(elements) != math.prod(shape):
             return None
-        return Values(datatype, list(elements[at::width]))
+        return Values(datatype, tuple(elements[at::width]))
 
 
 def _place(index: int | None, width: int) -> int | None:
@@ -112,17 +107,17 @@ def _place(index: int | None, width: int) -> int | None:
 
 
 @functools.lru_cache(maxsize=MOST_ROWS_KNOWN)
-def _row(index: int | None, datatype: str, shape: tuple[int, ...]) -> struct.Struct | None:
-    """Reads the element of a row of this shape, and leaves out the others."""
-    width, form = math.prod(shape), FORMS.get(datatype)
+def _row(index: int | None, datatype: str, shape: tuple[int, ...]) -> tuple[struct.Struct | None, int]:
+    """Reads the element of a row of a tensor of this shape, and leaves out the others; and how many rows there are."""
+    width, form = math.prod(shape[1:]), FORMS.get(datatype)
     at = _place(index, width)
     if form is None or at is None:
-        return None
+        return None, 0
     size = struct.calcsize(f"<{form}")
     try:
-        return struct.Struct(f"<{at * size}x{form}{(width - at - 1) * size}x")
+        return struct.Struct(f"<{at * size}x{form}{(width - at - 1) * size}x"), shape[0] if shape else 1
     except struct.error:  # larger than memory can be
-        return None
+        return None, 0
 
 
 def _widened(bits: int) -> float:

@@ -1,47 +1,89 @@
-"""Whether a rule of a route takes a call: what the call has, held against the rule's values."""
+"""Rules of a route, made ready to be asked in their order: what a call has, held against what each rule wants.
+
+`T` is what stands for a rule: whoever asks gets that of the first rule that takes the call.
+"""
 
 import operator
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from gnomon.asked import Asked
 from gnomon.columns import Column, Value
 from gnomon.rules import ORDERS, Compare, RouteRule, number_of
 
+T = TypeVar("T")
+Found = TypeVar("Found", covariant=True)
 Test = Callable[[Value], bool]
 
 
+class Matcher(Protocol[Found]):
+    """One rule, or several that one look decides."""
+
+    def take(self, asked: Asked) -> Found | None: ...
+
+
 @dataclass(frozen=True, slots=True)
-class Matcher:
-    """A rule, made ready to be asked. Cost: a look-up for a header, a test a row for a column."""
+class ByText(Generic[T]):
+    """Rules in a row that ask one header for values: one look-up, however many they are."""
 
     header: str
-    column: Column | None  # None: the header is asked for
-    wanted: frozenset[bytes]
-    negated: bool
+    found: dict[bytes | None, T]
+
+    def take(self, asked: Asked) -> T | None:
+        return self.found.get(asked.header(self.header))
+
+
+@dataclass(frozen=True, slots=True)
+class ByOtherText(Generic[T]):
+    """A header that is there, and is another."""
+
+    header: str
+    unwanted: frozenset[bytes]
+    found: T
+
+    def take(self, asked: Asked) -> T | None:
+        value = asked.header(self.header)
+        return None if value is None or value in self.unwanted else self.found
+
+
+@dataclass(frozen=True, slots=True)
+class ByColumn(Generic[T]):
+    """A column that can be read, of which every row matches."""
+
+    column: Column
     rule: RouteRule
-    tests: dict[str, Test] = field(default_factory=dict)  # of a column, by its datatype: made at the first call
+    found: T
+    tests: dict[str, Test] = field(default_factory=dict)  # by the column's datatype: made at its first call
 
-    @classmethod
-    def build(cls, rule: RouteRule) -> "Matcher":
-        column = Column.named(rule.feature) if rule.feature else None
-        return cls(rule.header, column, _texts(rule), rule.compare is Compare.NE, rule)
-
-    def takes(self, asked: Asked) -> bool:
-        """A header that is there and matches; or a column that can be read, of which every row matches."""
-        if self.column is None:
-            value = asked.header(self.header)
-            return value is not None and (value in self.wanted) is not self.negated
-        found = asked.column(self.column)
-        if found is None:
-            return False
-        test = self.tests.get(found.datatype)
+    def take(self, asked: Asked) -> T | None:
+        values = asked.column(self.column)
+        if values is None:
+            return None
+        test = self.tests.get(values.datatype)
         if test is None:
-            test = self.tests[found.datatype] = test_of(self.rule, found.datatype)
-        return all(map(test, found.rows))
+            test = self.tests[values.datatype] = test_of(self.rule, values.datatype)
+        return self.found if all(map(test, values.rows)) else None
+
+
+def matchers(rules: Iterable[tuple[RouteRule, T]]) -> tuple[Matcher[T], ...]:
+    """Each rule beside what stands for it."""
+    made: list[Matcher[T]] = []
+    for rule, found in rules:
+        if rule.feature:
+            made.append(ByColumn(Column.named(rule.feature), rule, found))
+        elif rule.compare is Compare.NE:
+            made.append(ByOtherText(rule.header, _texts(rule), found))
+        else:
+            last = made[-1] if made else None
+            if not isinstance(last, ByText) or last.header != rule.header:
+                last = ByText(rule.header, {})
+                made.append(last)
+            for text in _texts(rule):
+                last.found.setdefault(text, found)
+    return tuple(made)
 
 
 def test_of(rule: RouteRule, datatype: str) -> Test:

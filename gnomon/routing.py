@@ -20,13 +20,14 @@ from gnomon.asked import Asked, Described, routing_key, version_number
 from gnomon.columns import Column
 from gnomon.domain import ALL_BP, Arm, Role, Route
 from gnomon.errors import VersionNotFound
-from gnomon.matching import Matcher
+from gnomon.matching import Matcher, matchers
 
 STRIDE = 6_181  # coprime to 10 000 and near its golden section: consecutive calls fall far apart
 ROUTING_KEY = "x-routing-key"
 KEY_BYTES = 64  # of a model's name, that its hash is keyed by
 
 _make = tuple.__new__  # of a named tuple, at half the price
+_from_bytes = int.from_bytes
 
 
 class Choice(NamedTuple):
@@ -65,8 +66,9 @@ class Table:
 
     route: Route
     bounds: tuple[tuple[int, Arm], ...]  # (first bucket past the arm, arm), ascending
-    matchers: tuple[tuple[Matcher, Choice], ...]
+    matchers: tuple[Matcher[Choice], ...]
     key_column: Column | None
+    asks: bool  # whether more of a call counts than its key and the version it names
     _pinned: dict[int, Choice]  # by version, of all that are loaded
     _ends: tuple[int, ...]  # of `bounds`
     _arms: tuple[tuple[int, Role, int], ...]
@@ -78,27 +80,27 @@ class Table:
         for arm in (*route.canaries[::2], route.stable, *route.canaries[1::2][::-1]):
             end += arm.weight_bp
             bounds.append((end, arm))
-        matchers = [
-            (Matcher.build(rule), Choice(rule.version, role_of(route, rule.version), ALL_BP, place, "rule", 0))
+        ruled = [
+            (rule, Choice(rule.version, role_of(route, rule.version), ALL_BP, place, "rule", 0))
             for place, rule in enumerate(route.rules)
         ]
         return cls(
             route,
             tuple(bounds),
-            tuple(matchers),
+            matchers(ruled),
             Column.named(route.routing_key_column) if route.routing_key_column else None,
+            bool(route.rules or route.routing_key_column),
             {number: Choice(number, role_of(route, number), 0, 0, "pinned", 0) for number in route.loaded},
             tuple(end for end, _ in bounds),
             tuple((arm.version, arm.role, arm.weight_bp) for _, arm in bounds),
             hashlib.blake2b(digest_size=8, key=route.model.encode()[:KEY_BYTES]),
         )
 
-    def choose(self, version: int, key: bytes, asked: Asked) -> Choice | None:
-        """The arm for a call that names `version`, or 0; None: it goes by turn. Raises: VersionNotFound."""
-        if version:
-            return self.pinned(version)
-        for matcher, choice in self.matchers:
-            if matcher.takes(asked):
+    def choose(self, key: bytes, asked: Asked) -> Choice | None:
+        """The arm for a call that names no version; None: it goes by turn."""
+        for matcher in self.matchers:
+            choice = matcher.take(asked)
+            if choice is not None:
                 return choice
         if not key and self.key_column is not None:
             values = asked.column(self.key_column)
@@ -108,11 +110,15 @@ class Table:
     def by_key(self, key: bytes) -> Choice:
         digest = self._keyed.copy()
         digest.update(key)
-        hashed = int.from_bytes(digest.digest(), "little")
-        return self._choice(hashed % ALL_BP, "key", hashed)
+        hashed = _from_bytes(digest.digest(), "little")
+        bucket = hashed % ALL_BP
+        version, role, weight_bp = self._arms[bisect_right(self._ends, bucket)]
+        return _make(Choice, (version, role, weight_bp, bucket, "key", hashed))
 
     def by_sequence(self, number: int) -> Choice:
-        return self._choice(bucket_of_sequence(number), "sequence", 0)
+        bucket = bucket_of_sequence(number)
+        version, role, weight_bp = self._arms[bisect_right(self._ends, bucket)]
+        return _make(Choice, (version, role, weight_bp, bucket, "sequence", 0))
 
     def pinned(self, version: int) -> Choice:
         """A version the caller named: outside the weights, under the role that the route gives it.
@@ -131,10 +137,7 @@ class Table:
         Raises: VersionNotFound, InvalidInput: the request names a version that is not served, or what is none.
         """
         asked = Described(headers or {}, request)
-        version = version_number(request.model_version) if request is not None and request.model_version else 0
+        if request is not None and request.model_version:
+            return self.pinned(version_number(request.model_version))
         said = key.encode() or asked.header(ROUTING_KEY) or (b"" if request is None else routing_key(request))
-        return self.choose(version, said, asked)
-
-    def _choice(self, bucket: int, rule: str, hashed: int) -> Choice:
-        version, role, weight_bp = self._arms[bisect_right(self._ends, bucket)]
-        return _make(Choice, (version, role, weight_bp, bucket, rule, hashed))
+        return self.choose(said, asked)

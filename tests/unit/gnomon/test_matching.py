@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gnomon.asked import Described
 from gnomon.columns import Values
-from gnomon.matching import Matcher
+from gnomon.matching import matchers
 from gnomon.rules import SIGNS, RouteRule
 
 BY_SIGN = {sign: compare for compare, sign in SIGNS.items()}
@@ -20,18 +20,23 @@ class Holding(Described):
 
     def __init__(self, datatype: str, rows: Sequence[Any]) -> None:
         super().__init__({})
-        self.values = Values(datatype, rows)
+        self.values = Values(datatype, tuple(rows))
 
     def column(self, column: Any) -> Values:
         return self.values
 
 
-def by_feature(sign: str, *values: str) -> Matcher:
-    return Matcher.build(RouteRule(name="r", version=1, feature="x[0]", compare=BY_SIGN[sign], values=values))
+def by_feature(sign: str, *values: str) -> RouteRule:
+    return RouteRule(name="r", version=1, feature="x[0]", compare=BY_SIGN[sign], values=values)
 
 
-def by_header(sign: str, *values: str) -> Matcher:
-    return Matcher.build(RouteRule(name="r", version=1, header="x-tenant", compare=BY_SIGN[sign], values=values))
+def by_header(sign: str, *values: str, header: str = "x-tenant") -> RouteRule:
+    return RouteRule(name="r", version=1, header=header, compare=BY_SIGN[sign], values=values)
+
+
+def takes(rule: RouteRule, *calls: Described) -> list[bool]:
+    (matcher,) = matchers([(rule, "taken")])
+    return [matcher.take(asked) == "taken" for asked in calls]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +55,7 @@ def by_header(sign: str, *values: str) -> Matcher:
 )
 def test_a_header(sign: str, values: tuple[str, ...], sent: str | None, taken: bool) -> None:
     asked = Described({} if sent is None else {"X-Tenant": sent})
-    assert by_header(sign, *values).takes(asked) is taken
+    assert takes(by_header(sign, *values), asked) == [taken]
 
 
 NAN = float("nan")
@@ -89,20 +94,18 @@ NAN = float("nan")
     ],
 )
 def test_a_feature(sign: str, values: tuple[str, ...], datatype: str, rows: list[Any], taken: bool) -> None:
-    matcher = by_feature(sign, *values)
-    assert [matcher.takes(Holding(datatype, rows)) for _ in range(2)] == [taken, taken]
+    asked = Holding(datatype, rows)
+    assert takes(by_feature(sign, *values), asked, asked) == [taken, taken]
 
 
 def test_a_column_of_one_datatype_does_not_decide_for_another() -> None:
-    matcher = by_feature("==", "1")
-    assert matcher.takes(Holding("INT64", [1]))
-    assert not matcher.takes(Holding("BYTES", [b"2"]))
-    assert matcher.takes(Holding("BYTES", [b"1"]))
+    calls = Holding("INT64", [1]), Holding("BYTES", [b"2"]), Holding("BYTES", [b"1"])
+    assert takes(by_feature("==", "1"), *calls) == [True, False, True]
 
 
 def test_a_column_that_cannot_be_read_matches_nothing() -> None:
     for sign in ("==", "!=", "<", ">="):
-        assert not by_feature(sign, "1").takes(Described({}))
+        assert takes(by_feature(sign, "1"), Described({})) == [False]
 
 
 numbers = st.integers(-9, 9)
@@ -111,4 +114,21 @@ numbers = st.integers(-9, 9)
 @given(st.sampled_from(sorted(set(BY_SIGN) - {"in"})), numbers, st.lists(numbers, min_size=1, max_size=4))
 def test_a_comparison_is_that_of_numbers(sign: str, value: int, rows: list[int]) -> None:
     expected = all(eval(f"{row} {sign} {value}") for row in rows)
-    assert by_feature(sign, str(value)).takes(Holding("INT64", rows)) is expected
+    assert takes(by_feature(sign, str(value)), Holding("INT64", rows)) == [expected]
+
+
+def test_rules_in_a_row_that_ask_one_header_are_one_look_and_the_first_of_them_counts() -> None:
+    rules = [by_header("in", "a", "b"), by_header("==", "b"), by_header("==", "c"), by_header("!=", "d")]
+    rules += [by_header("==", "d"), by_header("==", "d", header="x-region")]
+    made = matchers([(rule, place) for place, rule in enumerate(rules)])
+    assert len(made) == 4
+    found = {}
+    for tenant in "abcde":
+        found[tenant] = [matcher.take(Described({"x-tenant": tenant, "x-region": "d"})) for matcher in made]
+    assert found == {
+        "a": [0, 3, None, 5],
+        "b": [0, 3, None, 5],
+        "c": [2, 3, None, 5],
+        "d": [None, None, 4, 5],
+        "e": [None, 3, None, 5],
+    }
