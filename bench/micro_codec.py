@@ -18,6 +18,7 @@ from gateway.fastcodec.request import Decoder
 from gateway.journal.format import OUTPUT, id_text
 from gateway.journal.writer import TensorRecord
 from gateway.servables import TensorSpec
+from gnomon.asked import routing_key
 from gnomon.domain import Version
 from gnomon.oip import ModelInferRequest
 
@@ -79,7 +80,7 @@ def general_reply(message: Any, servable: Any, records: list[TensorRecord]) -> b
 def general_decode(data: bytes) -> Any:
     """What a service reads from every request, whichever its model."""
     message = codec.parse(data)
-    return message, message.model_name, message.model_version, message.id.encode(), codec.routing_key(message)
+    return message, message.model_name, message.model_version, message.id.encode(), routing_key(message)
 
 
 def best_us(call: Callable[[], Any]) -> float:

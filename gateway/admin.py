@@ -4,11 +4,10 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, cast
 
-from gateway import servables
+from gateway import codec, servables
 from gateway.crew import Crew
 from gateway.desired import Desired
 from gateway.layout import Layout
-from gateway.router import Table
 from gateway.standing import books, consumers, readings, shadow_books
 from gateway.tensors import array_of, raw_of
 from gnomon.domain import Version
@@ -17,6 +16,7 @@ from gnomon.gateway.v1 import gateway_pb2 as pb
 from gnomon.gateway.v1 import gateway_pb2_grpc
 from gnomon.profile.v1 import profile_pb2
 from gnomon.rollout import Decision, Rollout
+from gnomon.routing import Table, rule_text
 from gnomon.servicer import unary
 from gnomon.wire import encode, message_of
 
@@ -53,13 +53,20 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
         model = self.desired.model(request.model)
         if model is None:
             raise ModelNotFound(f"model {request.model!r} is not served here")
-        choice = Table.build(model.route).by_key(request.routing_key.encode())
+        asked = codec.parse(request.infer_request) if request.infer_request else None
+        if asked is not None and asked.model_name not in ("", request.model):
+            raise InvalidInput(f"a request of model {asked.model_name!r}, to be explained for {request.model!r}")
+        choice = Table.build(model.route).explain(key=request.routing_key, headers=request.headers, request=asked)
         shadow = model.route.shadow
-        return pb.Explanation(
-            model=request.model, epoch=model.route.revision, version=choice.version, role=cast(Any, int(choice.role)),
-            bucket=choice.bucket, weight_bp=choice.weight_bp, rule=choice.rule,
+        found = pb.Explanation(
+            model=request.model, epoch=model.route.revision, rule="sequence",
             shadows=[shadow.version] if shadow is not None else [],
         )  # fmt: skip
+        if choice is not None:
+            found.version, found.role = choice.version, cast(Any, int(choice.role))
+            found.bucket, found.weight_bp = choice.bucket, choice.weight_bp
+            found.rule = rule_text(choice.rule, choice.bucket, model.route.rules)
+        return found
 
     @unary
     async def Trace(self, request: Any, context: Any) -> pb.PredictionTrace:
@@ -67,6 +74,7 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
             raise InvalidInput("a trace is of a prediction id or of a request id, not of both")
         found = await asyncio.to_thread(self._find, request.prediction_id, request.request_id)
         await self._explain(found)
+        found.why.rule = rule_text(found.why.rule, found.why.bucket, found.route.rules)
         version = await self._version(found.why.model, found.why.version)
         if version is not None:
             encode(version, found.version)

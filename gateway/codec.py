@@ -16,13 +16,8 @@ from gateway.journal.writer import TensorRecord
 from gateway.servables import Servable, TensorSpec
 from gateway.tensors import array_of, bytes_raw, kept, raw_of, sent, strings
 from gnomon.errors import InvalidInput
-from gnomon.oip import InferTensorContents, ModelInferRequest, ModelInferResponse
+from gnomon.oip import CONTENTS_OF, InferTensorContents, ModelInferRequest, ModelInferResponse
 
-CONTENTS_OF = {
-    "BOOL": "bool_contents", "INT8": "int_contents", "INT16": "int_contents", "INT32": "int_contents",
-    "INT64": "int64_contents", "UINT8": "uint_contents", "UINT16": "uint_contents", "UINT32": "uint_contents",
-    "UINT64": "uint64_contents", "FP32": "fp32_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents",
-}  # fmt: skip
 _make = tuple.__new__  # of a named tuple, at half the price
 
 CONTENTS_FIELDS = tuple(field.name for field in InferTensorContents.DESCRIPTOR.fields)
@@ -43,22 +38,6 @@ def parse(data: bytes) -> Any:
         return ModelInferRequest.FromString(data)
     except DecodeError:
         raise InvalidInput(f"{len(data)} bytes that are not a ModelInferRequest") from None
-
-
-def routing_key(request: Any) -> bytes:
-    """The request parameter `routing_key`, empty when there is none."""
-    if "routing_key" not in request.parameters:
-        return b""
-    parameter = request.parameters["routing_key"]
-    kind = parameter.WhichOneof("parameter_choice")
-    return b"" if kind is None else str(getattr(parameter, kind)).encode()
-
-
-def version_number(text: str) -> int:
-    """The version a caller named. Raises: InvalidInput unless it is a whole number from 1."""
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**32):
-        raise InvalidInput(f"model_version {text!r}: a whole number from 1 expected, or nothing")
-    return int(text)
 
 
 def read_inputs(request: Any, servable: Servable) -> Inputs:

@@ -5,7 +5,6 @@ applied lies on disk, so a gateway boots and serves without the registry.
 """
 
 import asyncio
-import contextlib
 import dataclasses
 import hashlib
 import logging
@@ -19,7 +18,7 @@ from google.protobuf.message import DecodeError
 from gateway.layout import Layout
 from gnomon.aio import AsyncRegistryClient
 from gnomon.domain import DesiredState, ModelState, Version
-from gnomon.errors import ArtifactCorrupt, GnomonError, NotFound
+from gnomon.errors import ArtifactCorrupt, GnomonError, InvalidInput, NotFound, RouteInvalid
 from gnomon.evidence import LoadFailure
 from gnomon.registry.v1 import registry_pb2
 from gnomon.wire import decode, message_of
@@ -94,6 +93,7 @@ class Desired:
         self.processed_revision = 0  # the newest that was applied as far as it could be
         self.failures: list[LoadFailure] = []
         self.connected = False
+        self.refused = ""  # why the newest state is not taken
         self._prepare = prepare
         self._commit = commit
         self._written: DesiredState | None = None  # what the snapshot holds
@@ -114,17 +114,26 @@ class Desired:
             tasks.create_task(self._converge())
 
     async def _watch(self) -> None:
-        """Keeps the newest state at hand; a registry that is gone is asked again and again."""
+        """Keeps the newest state at hand; a registry that is gone, or sends what is none, is asked again and again."""
         while True:
-            with contextlib.suppress(GnomonError, grpc.RpcError):
+            try:
                 async for state in self.client.watch(self.gateway_id):
-                    self.connected = True
+                    self.connected, self.refused = True, ""
                     self._latest = state
                     self._changed.set()
-            if self.connected:
-                log.warning("the registry is gone; serving revision %d on", self.served.revision)
+            except (InvalidInput, RouteInvalid) as error:
+                self._refuse(str(error))
+            except (GnomonError, grpc.RpcError):
+                if self.connected:
+                    log.warning("the registry is gone; serving revision %d on", self.served.revision)
             self.connected = False
             await asyncio.sleep(PAUSE_S)
+
+    def _refuse(self, reason: str) -> None:
+        """A state that cannot be: the registry checks it before this gateway does, and one of them is wrong."""
+        if reason != self.refused:
+            log.error("a state is refused: %s; serving revision %d on", reason, self.served.revision)
+        self.refused = reason
 
     async def _converge(self) -> None:
         while True:

@@ -7,7 +7,6 @@ class hands them what the worker knows.
 from collections.abc import AsyncIterator
 from typing import Any
 
-from gateway import codec
 from gateway.counters import Counters, VersionCounters
 from gateway.job import Call
 from gateway.servables import Servable, Servables, TensorSpec
@@ -15,6 +14,7 @@ from gateway.serving import Serving
 from gateway.stream import stream
 from gateway.transport.awaited import AwaitedCall
 from gnomon import oip
+from gnomon.asked import version_number
 from gnomon.errors import InvalidInput, Precondition
 from gnomon.servicer import streaming, unary
 
@@ -110,7 +110,7 @@ class Extensions:
     def _named(self, request: Any) -> Servable:
         """The version a call is about: the one it names, else the stable one. Raises: NotFound, InvalidInput."""
         route = self.serving.table(request.name).route
-        number = codec.version_number(request.version) if request.version else route.stable.version
+        number = version_number(request.version) if request.version else route.stable.version
         return self.servables.get(request.name, number)
 
     @unary

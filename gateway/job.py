@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from gateway.codec import Inputs
 from gateway.journal.format import CANCELLED, FAILED, REJECTED, RULE_CODES, SHED
 from gateway.journal.writer import Record, TensorRecord
-from gateway.router import Choice
 from gateway.servables import Servable
 from gateway.traceparent import HEADER, trace_id
 from gnomon import errors
 from gnomon.domain import Route
+from gnomon.routing import Choice
 
 REASON_BYTES = 300
 NO_ARM = (0,) * 8  # fields of a record from `schema` to `key_hash`, of a call that reached no arm

@@ -1,66 +1,32 @@
-"""Route and key to arm: pure, from a table built once for a route and never changed.
+"""A call on its way through a worker, as gnomon.routing asks it: its metadata, and what was read of its bytes."""
 
-A key falls into one of 10 000 buckets, whatever the route. Canary arms own the lowest buckets, in the order the route
-names them, so raising a weight moves keys towards the canary and none back. Without a key, a sequence that visits every
-bucket once in 10 000 calls gives each arm its weight exactly.
-"""
+from typing import Protocol
 
-import hashlib
-from dataclasses import dataclass
-from typing import NamedTuple
-
-from gnomon.domain import ALL_BP, Arm, Role, Route
-
-STRIDE = 6_181  # coprime to 10 000 and near its golden section: consecutive calls fall far apart
+from gateway.fastcodec.request import Request
+from gnomon.columns import Column, Values
 
 
-class Choice(NamedTuple):
-    """Which arm, and why."""
-
-    version: int
-    role: Role
-    weight_bp: int
-    bucket: int
-    rule: str  # pinned, key, sequence
-    key_hash: int
+class HasMetadata(Protocol):
+    def metadata(self, name: str) -> bytes | None:
+        """The first value of that name."""
 
 
-def key_hash(model: str, key: bytes) -> int:
-    """64 bits of BLAKE2b, keyed by the model: one key's buckets in two models have nothing to do with each other."""
-    return int.from_bytes(hashlib.blake2b(key, digest_size=8, key=model.encode()[:64]).digest(), "little")
+class AskedCall:
+    """gnomon.asked.Asked over a call and its request."""
 
+    __slots__ = ("_call", "_request")
 
-def bucket_of_sequence(number: int) -> int:
-    return number * STRIDE % ALL_BP
+    def __init__(self, call: HasMetadata, request: Request) -> None:
+        self._call, self._request = call, request
 
+    def header(self, name: str) -> bytes | None:
+        return self._call.metadata(name)
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A route, made ready to be asked."""
-
-    route: Route
-    bounds: tuple[tuple[int, Arm], ...]  # (first bucket past the arm, arm), ascending
-
-    @classmethod
-    def build(cls, route: Route) -> "Table":
-        bounds, end = [], 0
-        for arm in (*route.canaries, route.stable):
-            end += arm.weight_bp
-            bounds.append((end, arm))
-        return cls(route, tuple(bounds))
-
-    def by_key(self, key: bytes) -> Choice:
-        hashed = key_hash(self.route.model, key)
-        return self._choice(hashed % ALL_BP, "key", hashed)
-
-    def by_sequence(self, number: int) -> Choice:
-        return self._choice(bucket_of_sequence(number), "sequence", 0)
-
-    def pinned(self, version: int) -> Choice:
-        """A version the caller named: outside the weights, under the role the route gives it, if any."""
-        role = next((arm.role for arm in self.route.arms if arm.version == version), Role.STABLE)
-        return Choice(version, role, 0, 0, "pinned", 0)
-
-    def _choice(self, bucket: int, rule: str, hashed: int) -> Choice:
-        arm = next(arm for end, arm in self.bounds if bucket < end)
-        return Choice(arm.version, arm.role, arm.weight_bp, bucket, rule, hashed)
+    def column(self, column: Column) -> Values | None:
+        raws, names = self._request.raws, column.names
+        if raws is None:
+            return column.of_message(self._request.message)
+        for place, tensor in enumerate(self._request.layout.inputs):
+            if tensor[0] in names:
+                return column.of_raw(tensor[1], tensor[2], raws[place]) if place < len(raws) else None
+        return None

@@ -32,7 +32,6 @@ from gnomon.servicer import unary
 from gnomon.status import reply_of
 
 VERSION = "0.1.0"
-ROUTING_KEY = "x-routing-key"
 ARM_NAMES = ("", *(role.name.lower() for role in Role))  # by the number of the role
 REQUEST_ID_BYTES = 1024  # of the caller's id, in the journal
 
@@ -79,9 +78,7 @@ class InferenceService(Extensions):
         self._admit(job.call)
         request = self._decoder.decode(data)
         job.request_id = request.id_raw[:REQUEST_ID_BYTES]
-        version = codec.version_number(request.model_version) if request.model_version else 0
-        key = job.call.metadata(ROUTING_KEY) or request.routing_key
-        route, choice = self.serving.choose(request.model_name, version, key, self.unkeyed)
+        route, choice = self.serving.choose(request, job.call, self.unkeyed)
         servable = self.servables.get(request.model_name, choice.version)
         job.choose(choice, route, servable)
         inputs, wanted, kind = take(request, servable)

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from gateway.router import Choice, Table
+from gateway.fastcodec.request import Request
+from gateway.router import AskedCall, HasMetadata
 from gateway.unkeyed import Unkeyed
+from gnomon.asked import version_number
 from gnomon.domain import DesiredState, Route
-from gnomon.errors import ModelNotFound, NotReady, VersionNotFound
+from gnomon.errors import ModelNotFound, NotReady
+from gnomon.routing import ROUTING_KEY, Choice, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +34,18 @@ class Serving:
             raise ModelNotFound(f"model {model!r} is not served here; served are {sorted(self.tables)}")
         return table
 
-    def choose(self, model: str, version: int, key: bytes, unkeyed: Unkeyed) -> tuple[Route, Choice]:
-        """The arm for one call: the version it names, else by its key, else by its place among calls without one.
+    def choose(self, request: Request, call: HasMetadata, unkeyed: Unkeyed) -> tuple[Route, Choice]:
+        """The arm for one call, by its place among those that go by turn where nothing else decides.
 
-        Raises: NotReady, ModelNotFound, VersionNotFound.
+        Raises: NotReady, ModelNotFound, VersionNotFound, InvalidInput.
         """
-        table = self.table(model)
+        model = request.model_name
+        version = version_number(request.model_version) if request.model_version else 0
+        table = self.tables.get(model) or self.table(model)
         if version:
-            if version not in table.route.loaded:
-                raise VersionNotFound(f"{model} version {version} is not served; served are {list(table.route.loaded)}")
             return table.route, table.pinned(version)
-        if key:
+        key = call.metadata(ROUTING_KEY) or request.routing_key
+        if key and not table.asks:
             return table.route, table.by_key(key)
-        return table.route, table.by_sequence(unkeyed.next(model))
+        choice = table.choose(key, AskedCall(call, request)) if table.asks else None
+        return table.route, table.by_sequence(unkeyed.next(model)) if choice is None else choice

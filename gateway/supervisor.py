@@ -102,7 +102,12 @@ class Supervisor:
         self.crew.lacking = self.desired.again
         admin = Admin(self.layout, self.gateway_id, self.desired, self.crew, config.export_url)
         cast(Any, gateway_pb2_grpc.add_GatewayServicer_to_server)(admin, self.admin_server)
-        self.http = http.serve(config, lambda: {"ready": self.crew.ready, "revision": self.desired.processed_revision})
+        self.http = http.serve(config, self._health)
+
+    def _health(self) -> dict[str, Any]:
+        desired = self.desired
+        refused = {"refused": desired.refused} if desired.refused else {}
+        return {"ready": self.crew.ready, "revision": desired.processed_revision} | refused
 
     async def run(self) -> None:
         """Serves until SIGTERM or SIGINT."""

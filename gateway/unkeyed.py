@@ -11,9 +11,11 @@ class Unkeyed:
         self._counts: dict[str, ctypes.c_int64] = {}
 
     def next(self, model: str) -> int:
-        count = self._counts.setdefault(model, ctypes.c_int64())
-        count.value += 1
-        return count.value
+        count = self._counts.get(model)
+        if count is None:
+            count = self._counts[model] = ctypes.c_int64()
+        count.value = number = count.value + 1
+        return number
 
     def address(self, model: str) -> int:
         return ctypes.addressof(self._counts.setdefault(model, ctypes.c_int64()))

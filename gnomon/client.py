@@ -3,8 +3,9 @@
 The gateway's own client of the registry is asynchronous: gnomon.aio.
 """
 
+import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -19,6 +20,7 @@ from gnomon.gateway.v1.gateway_pb2_grpc import GatewayStub
 from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.registry.v1.registry_pb2_grpc import RegistryStub
 from gnomon.rollout import Policy, Rollout
+from gnomon.switch import reverted, switched
 
 __all__ = ["AsyncRegistryClient", "ClientTls", "GatewayClient", "RegistryClient"]
 
@@ -125,7 +127,7 @@ class RegistryClient(_Client):
         return self._version(self._stub.SetStage, request)
 
     def get_route(self, model: str, revision: int = 0) -> Route:
-        """The route in force, or the one of an epoch. Raises: ModelNotFound, NotFound."""
+        """The route in force, or the one of an epoch; -1: the one before. Raises: ModelNotFound, NotFound."""
         return self._route(self._stub.GetRoute, pb.GetRouteRequest(model=model, revision=revision))
 
     def set_route(self, route: Route, expected_revision: int = -1) -> Route:
@@ -135,6 +137,23 @@ class RegistryClient(_Client):
         """
         request = pb.SetRouteRequest(route=wire.message_of(route), expected_revision=expected_revision)
         return self._route(self._stub.SetRoute, request)
+
+    def switch_route(self, model: str, version: int, actor: str, reason: str = "") -> Route:
+        """All calls to a version that is warm; what answered stays warm. Raises: RouteInvalid, StaleRevision."""
+        current = self.get_route(model)
+        return self._replace(current, switched(current, version), actor, reason or f"switched to version {version}")
+
+    def revert_route(self, model: str, actor: str, reason: str = "") -> Route:
+        """Back to the route before the one in force, at once; twice: forth again.
+
+        Raises: NotFound, RouteInvalid: a version of it is not warm any more, StaleRevision.
+        """
+        current, before = self.get_route(model), self.get_route(model, -1)
+        return self._replace(current, reverted(current, before), actor, reason or f"back to epoch {before.revision}")
+
+    def _replace(self, current: Route, route: Route, actor: str, reason: str) -> Route:
+        named = dataclasses.replace(route, actor=actor, reason=reason)
+        return self.set_route(named, expected_revision=current.revision)
 
     def get_log_policy(self, model: str) -> LogPolicy:
         """What of the model's predictions may leave a gateway's host."""
@@ -188,10 +207,20 @@ class GatewayClient(_Client):
     def status(self) -> gateway_pb.Status:
         return cast(gateway_pb.Status, self._call(self._stub.GetStatus, gateway_pb.GetStatusRequest()))
 
-    def explain(self, model: str, routing_key: str) -> gateway_pb.Explanation:
-        """Where a call with this key goes, and by which rule."""
-        request = gateway_pb.ExplainRequest(model=model, routing_key=routing_key)
-        return cast(gateway_pb.Explanation, self._call(self._stub.Explain, request))
+    def explain(
+        self, model: str, routing_key: str = "", *, headers: Mapping[str, str] | None = None, request: Any = None
+    ) -> gateway_pb.Explanation:
+        """Where a call with this key, these headers and this ModelInferRequest goes, and by which rule.
+
+        By rule `sequence`: to no version yet; calls without a key go by turn. Without a gateway: gnomon.routing.
+
+        Raises: ModelNotFound, VersionNotFound, InvalidInput.
+        """
+        asked = gateway_pb.ExplainRequest(
+            model=model, routing_key=routing_key, headers=headers or {},
+            infer_request=b"" if request is None else request.SerializeToString(),
+        )  # fmt: skip
+        return cast(gateway_pb.Explanation, self._call(self._stub.Explain, asked))
 
     def trace(
         self, prediction_id: str = "", rescore: bool = False, *, request_id: str = ""

@@ -3,12 +3,15 @@
 Source of the words: docs/architecture.md. Times are Unix milliseconds, latencies microseconds, weights basis points.
 """
 
+import dataclasses
 import enum
 import math
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from gnomon.errors import InvalidInput, RouteInvalid
+from gnomon.rules import RouteRule, check_column, check_rules
 
 ALL_BP = 10_000
 MAX_BATCH_WAIT_US = 100_000
@@ -140,7 +143,7 @@ class Route:
     """Which arms a model has; its revision is the epoch of the predictions made under it.
 
     Raises: RouteInvalid unless there is exactly one stable arm, stable and canary weights sum to 10 000, no version
-    stands twice and there is at most one shadow.
+    stands twice and there is at most one shadow; and every rule names a version that may answer.
     """
 
     model: str
@@ -154,6 +157,8 @@ class Route:
     created_unix_ms: int = 0
     batch_wait_us: int = 0  # a call may wait so long for others to run with; 0: none waits
     batch_wait_rows: int = 0  # no longer than until there are so many rows; 0: as many as one run takes
+    rules: tuple[RouteRule, ...] = ()  # the first that matches takes the call; else the weights do
+    routing_key_column: str = ""  # an input column whose value is the key of calls that name none
 
     def __post_init__(self) -> None:
         check_model_name(self.model)
@@ -180,6 +185,9 @@ class Route:
         if any(version < 1 for version in self.warm):
             raise RouteInvalid(f"warm versions {self.warm}: versions count from 1")
         self._check_wait()
+        check_rules(self.model, self.rules, set(self.answering))
+        if self.routing_key_column:
+            check_column(self.routing_key_column)
 
     def _check_wait(self) -> None:
         if not 0 <= self.batch_wait_us <= MAX_BATCH_WAIT_US:
@@ -204,6 +212,17 @@ class Route:
     def shadow(self) -> Arm | None:
         arms = self.with_role(Role.SHADOW)
         return arms[0] if arms else None
+
+    def with_arms(self, arms: tuple[Arm, ...], warm: tuple[int, ...], **changes: Any) -> "Route":
+        """The same with other arms. Rules for a version that it then does not answer with are left out."""
+        bare = dataclasses.replace(self, arms=arms, warm=warm, rules=(), **changes)
+        return dataclasses.replace(bare, rules=tuple(rule for rule in self.rules if rule.version in bare.answering))
+
+    @property
+    def answering(self) -> tuple[int, ...]:
+        """Versions that calls may be sent to by a rule: stable, canary and warm ones, ascending."""
+        shadows = {arm.version for arm in self.with_role(Role.SHADOW)}
+        return tuple(number for number in self.loaded if number not in shadows)
 
     @property
     def loaded(self) -> tuple[int, ...]:

@@ -14,6 +14,11 @@ from google.protobuf.message import DecodeError
 
 SERVICE = "inference.GRPCInferenceService"
 BYTES_METHODS = ("ModelInfer", "ModelStreamInfer")  # their servicers read and write bytes themselves
+CONTENTS_OF = {  # the field of InferTensorContents that a datatype's elements stand in; others are sent raw only
+    "BOOL": "bool_contents", "INT8": "int_contents", "INT16": "int_contents", "INT32": "int_contents",
+    "INT64": "int64_contents", "UINT8": "uint_contents", "UINT16": "uint_contents", "UINT32": "uint_contents",
+    "UINT64": "uint64_contents", "FP32": "fp32_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents",
+}  # fmt: skip
 FILE = descriptor_pb2.FileDescriptorSet.FromString(resources.files("gnomon").joinpath("oip.binpb").read_bytes()).file[0]
 
 pool = descriptor_pool.DescriptorPool()

@@ -161,13 +161,13 @@ class Catalog:
 
 
 def production_route(version: Version, route: Route | None, before: int | None, actor: str) -> Route:
-    """All traffic to `version`; what was in Production, and what was stable, stay loaded: the way back."""
-    old = {before, route.stable.version if route else None} - {None, version.version}
+    """All traffic to `version` but what rules take; what was in Production or stable stays loaded: the way back."""
     arms = _whole_traffic(version.version)
-    return dataclasses.replace(
-        route or Route(model=version.model, arms=arms),
-        arms=arms,
-        warm=tuple(sorted(number for number in old if number is not None)),
+    route = route or Route(model=version.model, arms=arms)
+    old = {before, route.stable.version, *(rule.version for rule in route.rules)} - {None, version.version}
+    return route.with_arms(
+        arms,
+        tuple(sorted(number for number in old if number is not None)),
         actor=actor,
         reason=f"version {version.version} set to PRODUCTION",
     )

@@ -118,7 +118,7 @@ class Service(RegistryServicer):
 
     @unary
     async def GetRoute(self, request: pb.GetRouteRequest, context: Context) -> Any:
-        model, revision = check_model_name(request.model), at_least(0, "revision", request.revision)
+        model, revision = check_model_name(request.model), at_least(-1, "revision", request.revision)
         return wire.message_of(await self._parts.store.run(self._parts.catalog.get_route, model, revision))
 
     @unary

@@ -14,6 +14,7 @@ from gateway import codec
 from gateway.fastcodec import varint
 from gateway.fastcodec.layout import Layout, Layouts
 from gateway.fastcodec.varint import Unusual
+from gnomon.asked import routing_key
 from gnomon.oip import ModelInferRequest
 
 MODEL_NAME, MODEL_VERSION, ID, PARAMETERS, INPUTS, OUTPUTS, RAW = (number << 3 | 2 for number in range(1, 8))  # tags
@@ -120,7 +121,7 @@ class Decoder:
             raise Unusual("not a parameter") from None
         if len(self._parameters) >= MAX_PARAMETERS:
             self._parameters.clear()
-        known = self._parameters[entry] = (codec.routing_key(message),) if "routing_key" in message.parameters else ()
+        known = self._parameters[entry] = (routing_key(message),) if "routing_key" in message.parameters else ()
         return known
 
 
@@ -157,6 +158,6 @@ def general(data: bytes) -> Request:
     """The same by the generated parser. Raises: InvalidInput."""
     message = codec.parse(data)
     return Request(
-        message.model_name, message.model_version, message.id, message.id.encode(), codec.routing_key(message),
+        message.model_name, message.model_version, message.id, message.id.encode(), routing_key(message),
         Layout.of(message), None, message,
     )  # fmt: skip

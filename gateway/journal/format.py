@@ -56,7 +56,7 @@ STATUS_NAMES: Final = {
 }
 
 # what chose the arm
-RULE_NAMES: Final = {0: "", 1: "pinned", 2: "key", 3: "sequence", 4: "shadow"}
+RULE_NAMES: Final = {0: "", 1: "pinned", 2: "key", 3: "sequence", 4: "shadow", 5: "rule"}
 RULE_CODES: Final = {name: code for code, name in RULE_NAMES.items()}
 
 # of a tensor

@@ -19,12 +19,11 @@ from gateway.journal.writer import TensorRecord, around
 from gateway.lanes.block import Block
 from gateway.lanes.lane import Lane
 from gateway.native.blocks import KIND, MOST_ARMS, MOST_INPUTS, MOST_OUTPUTS, TARGET
-from gateway.router import Table
 from gnomon.domain import ALL_BP
+from gnomon.routing import KEY_BYTES, Table
 
 SLOTS = 4096
 MOST_KINDS = SLOTS // 2
-KEY_BYTES = 64  # of a model's name, as gateway.router keys its hash
 TEXT_BYTES = 128  # a length from here takes more than a byte
 
 
@@ -60,6 +59,7 @@ def can_take(taken: Taken) -> bool:
     return (
         request.raws is not None
         and not taken.route.batch_wait_us  # calls that may wait do so in the batcher
+        and not (taken.route.rules or taken.route.routing_key_column)  # arms are chosen by more than a key
         and bool(request.layout.span)
         and servable.takes_any_rows
         and all(spec.datatype in NUMPY_OF for spec in specs)

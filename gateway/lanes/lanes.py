@@ -35,7 +35,6 @@ from gateway.lanes.kinds import (
 from gateway.lanes.lane import Lane
 from gateway.lanes.run import Run, word_at
 from gateway.native.blocks import DONE, NEEDS_ROOM, REASON_BITS, RUN, STREAM, TARGET, WORLD
-from gateway.router import Table
 from gateway.sampling import journal_mix
 from gateway.servables import Servable
 from gateway.transport.engine import World, shared
@@ -43,6 +42,7 @@ from gateway.transport.limits import Limits
 from gateway.transport.reply import CACHED_HEADERS, CACHED_TRAILERS, failure
 from gateway.unkeyed import Unkeyed
 from gnomon.errors import Overloaded
+from gnomon.routing import Table
 from gnomon.status import reply_of
 
 log = logging.getLogger(__name__)

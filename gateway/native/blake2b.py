@@ -1,4 +1,4 @@
-"""BLAKE2b (RFC 7693) of a short text under a key, for routing: the same 64 bits as gateway.router.key_hash.
+"""BLAKE2b (RFC 7693) of a short text under a key, for routing: the same 64 bits as gnomon.routing.key_hash.
 
 The state after the block of the key is computed once a model, by Python; a text of up to 128 bytes is one more block.
 """

@@ -15,7 +15,7 @@ PREFIX_BYTES = 5  # of gRPC, before a message
 # Tags of ModelInferRequest's fields: number << 3 | 2.
 MODEL_NAME, MODEL_VERSION, REQUEST_ID, PARAMETER, INPUT, OUTPUT, RAW = 10, 18, 26, 34, 42, 50, 58
 SHORT = 0x80  # lengths below take one byte
-STRIDE, ALL_BP = 6_181, 10_000  # gateway.router
+STRIDE, ALL_BP = 6_181, 10_000  # gnomon.routing
 
 
 @compiled

@@ -38,7 +38,10 @@ class TotalKey(NamedTuple):
 
 @dataclass
 class Arm:
-    """Counts of an arm in one epoch. A call with a score that is not a number counts as failed, not as answered."""
+    """Counts of an arm in one epoch, of calls that chance gave it: what arms are compared by.
+
+    A call with a score that is not a number counts as failed, not as answered.
+    """
 
     answered: int = 0
     failed: int = 0
@@ -98,7 +101,7 @@ class Arms:
             if role in set(Role):
                 route = routes.get(epoch)
                 arm = self.arms.setdefault(ArmKey(model, epoch, version, role), Arm())
-                arm.update(calls, route.latency_thresholds_us if route is not None else ())
+                arm.update(calls.drawn(), route.latency_thresholds_us if route is not None else ())
 
     def forget(self, kept: int = EPOCHS_KEPT) -> None:
         """Drops the detail of all but the newest epochs of each model. Their calls stay in the totals."""

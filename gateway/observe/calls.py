@@ -1,4 +1,4 @@
-"""What an observer counts of calls, as columns of their own: of a header's 144 bytes only 30 are looked at."""
+"""What an observer counts of calls, as columns of their own: of a header's 144 bytes only 31 are looked at."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.journal.format import ANSWERED
+from gateway.journal.format import ANSWERED, RULE_CODES
 from gnomon.domain import Role
 
 
@@ -16,6 +16,7 @@ class Calls(NamedTuple):
     epoch: NDArray[Any]
     version: NDArray[Any]
     role: NDArray[Any]
+    rule: NDArray[Any]
     status: NDArray[Any]
     run_ns: NDArray[Any]
     total_ns: NDArray[Any]
@@ -38,6 +39,10 @@ class Calls(NamedTuple):
             if same.all():
                 return
             left = left.where(~same)
+
+    def drawn(self) -> "Calls":
+        """Without those that a rule or the caller sent to a version: they are not like what another arm gets."""
+        return self.where((self.rule != RULE_CODES["pinned"]) & (self.rule != RULE_CODES["rule"]))
 
     def answered(self) -> "Calls":
         return self.where(self.status == ANSWERED)

@@ -8,6 +8,7 @@ import typer
 
 from gnomon.cli import drift, journal, log, model, rollout, route
 from gnomon.cli.demo import demo
+from gnomon.cli.explain import explain
 from gnomon.cli.log_policy import log_policy
 from gnomon.cli.trace import trace
 from gnomon.cli.up import up
@@ -18,6 +19,7 @@ app = typer.Typer(
     help="Serves ONNX models, casts a shadow of every candidate, and promotes on evidence.",
 )  # fmt: skip
 model.app.command("log-policy")(log_policy)
+route.app.command()(explain)
 app.add_typer(model.app, name="model")
 app.add_typer(route.app, name="route")
 app.add_typer(rollout.app, name="rollout")

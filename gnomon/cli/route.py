@@ -1,26 +1,22 @@
-"""`gnomon route`: which versions answer, with which weights, and why a key goes where it goes."""
+"""`gnomon route`: which versions answer which calls, set whole, switched and taken back."""
 
 from typing import Annotated
 
 import typer
 
 from gnomon.cli.options import (
-    GATEWAY,
     REGISTRY,
     Actor,
     AsJson,
-    Gateway,
     Registry,
-    TlsCa,
-    TlsCertificate,
-    TlsKey,
-    client_tls,
     console,
     print_json,
     route_text,
 )
-from gnomon.client import GatewayClient, RegistryClient
+from gnomon.cli.rule import FORM, rule_of, text_of
+from gnomon.client import RegistryClient
 from gnomon.domain import ALL_BP, Arm, Role, Route
+from gnomon.errors import InvalidInput
 
 app = typer.Typer(no_args_is_help=True, help="Routes: arms and their weights.")
 
@@ -35,13 +31,19 @@ def _show(route: Route, as_json: bool) -> None:
         if route.batch_wait_us:
             rows = f"{route.batch_wait_rows} rows" if route.batch_wait_rows else "as many rows as a run takes"
             console.print(f"  calls wait up to {route.batch_wait_us} µs for {rows}", highlight=False)
+        for rule in route.rules:
+            console.print(f"  {text_of(rule)}", highlight=False, markup=False)
+        if route.routing_key_column:
+            console.print(f"  key: {route.routing_key_column}", highlight=False, markup=False)
+        if route.warm:
+            console.print(f"  warm: {', '.join(map(str, route.warm))}", highlight=False)
         console.print(f"  set by {route.actor or '-'}: {route.reason or '-'}", highlight=False)
 
 
 @app.command()
 def show(
     name: Name,
-    revision: Annotated[int, typer.Option(help="An earlier epoch; the one in force by default.")] = 0,
+    revision: Annotated[int, typer.Option(help="An earlier epoch; -1: the one before; 0: the one in force.")] = 0,
     registry: Registry = REGISTRY,
     as_json: AsJson = False,
 ) -> None:
@@ -55,10 +57,15 @@ def set_route(
     name: Name,
     stable: Annotated[int, typer.Option(help="Version that answers.")],
     actor: Actor,
-    canary: Annotated[int, typer.Option(help="Version that answers a share of the calls.")] = 0,
-    canary_bp: Annotated[int, typer.Option(help="Its share in basis points, 10 000 for all.")] = 100,
+    canary: Annotated[
+        list[str] | None, typer.Option(help="VERSION or VERSION:BP, that answers a share of the calls; once for each.")
+    ] = None,
+    canary_bp: Annotated[int, typer.Option(help="Share of those without one, in basis points, 10 000 for all.")] = 100,
     shadow: Annotated[int, typer.Option(help="Version that is run beside, and never answers.")] = 0,
     shadow_bp: Annotated[int, typer.Option(help="Share of the calls it sees.")] = ALL_BP,
+    warm: Annotated[list[int] | None, typer.Option(help="Version that is kept loaded; once for each.")] = None,
+    rule: Annotated[list[str] | None, typer.Option(help=f"Calls for one version, the first counts: {FORM}.")] = None,
+    key_column: Annotated[str, typer.Option(help="Input column that is the key of calls that name none: x[0].")] = "",
     batch_wait_us: Annotated[int, typer.Option(help="A call may wait so long for others to run with.")] = 0,
     batch_wait_rows: Annotated[int, typer.Option(help="But not once there are so many rows; 0: what a run takes.")] = 0,
     reason: Annotated[str, typer.Option(help="Why; kept in the record.")] = "",
@@ -67,35 +74,50 @@ def set_route(
     as_json: AsJson = False,
 ) -> None:
     """Replace a model's route, whole: an operator's lever, without gate or approval; actor and reason are kept."""
-    share = canary_bp if canary else 0
-    arms = [Arm(version=stable, role=Role.STABLE, weight_bp=ALL_BP - share)]
-    arms += [Arm(version=canary, role=Role.CANARY, weight_bp=share)] if canary else []
+    canaries = [_canary(text, canary_bp) for text in canary or ()]
+    share = sum(arm.weight_bp for arm in canaries)
+    arms = [Arm(version=stable, role=Role.STABLE, weight_bp=ALL_BP - share), *canaries]
     arms += [Arm(version=shadow, role=Role.SHADOW, weight_bp=shadow_bp)] if shadow else []
     with RegistryClient(registry) as client:
         route = Route(
             model=name, arms=tuple(arms), actor=actor, reason=reason,
-            batch_wait_us=batch_wait_us, batch_wait_rows=batch_wait_rows,
+            batch_wait_us=batch_wait_us, batch_wait_rows=batch_wait_rows, warm=tuple(warm or ()),
+            rules=tuple(map(rule_of, rule or ())), routing_key_column=key_column,
         )  # fmt: skip
         _show(client.set_route(route, expected_revision=expect), as_json)
 
 
+def _canary(text: str, default_bp: int) -> Arm:
+    """Raises: InvalidInput, RouteInvalid."""
+    version, _, share = text.partition(":")
+    try:
+        return Arm(version=int(version), role=Role.CANARY, weight_bp=int(share) if share else default_bp)
+    except ValueError:
+        raise InvalidInput(f"canary {text!r}: VERSION or VERSION:BP expected, as 2 or 2:100") from None
+
+
 @app.command()
-def explain(
+def switch(
     name: Name,
-    key: Annotated[str, typer.Argument(help="A routing key.")],
-    gateway: Gateway = GATEWAY,
-    tls_ca: TlsCa = None,
-    tls_certificate: TlsCertificate = None,
-    tls_key: TlsKey = None,
+    version: Annotated[int, typer.Argument(help="Version that is warm now, and takes all calls.")],
+    actor: Actor,
+    reason: Annotated[str, typer.Option(help="Why; kept in the record.")] = "",
+    registry: Registry = REGISTRY,
     as_json: AsJson = False,
 ) -> None:
-    """Which arm a routing key falls to, and why."""
-    with GatewayClient(gateway, tls=client_tls(tls_ca, tls_certificate, tls_key)) as client:
-        found = client.explain(name, key)
-    if as_json:
-        print_json(found)
-        return
-    console.print(
-        f"{key}: bucket {found.bucket} of {ALL_BP} → version {found.version}, {Role(found.role).name.lower()} "
-        f"with {found.weight_bp / 100:g} %, epoch {found.epoch}"
-    )
+    """Blue/green: all calls to another version at once; what answered stays warm. Rules stay as they are."""
+    with RegistryClient(registry) as client:
+        _show(client.switch_route(name, version, actor, reason), as_json)
+
+
+@app.command()
+def revert(
+    name: Name,
+    actor: Actor,
+    reason: Annotated[str, typer.Option(help="Why; kept in the record.")] = "",
+    registry: Registry = REGISTRY,
+    as_json: AsJson = False,
+) -> None:
+    """Back to the route before, at once: refused where a version of it is not warm any more."""
+    with RegistryClient(registry) as client:
+        _show(client.revert_route(name, actor, reason), as_json)

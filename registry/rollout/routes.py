@@ -1,7 +1,5 @@
 """The routes of a rollout: one a step, one at either end. Pure."""
 
-import dataclasses
-
 from gnomon.domain import ALL_BP, Arm, Role, Route
 from gnomon.rollout import Policy, Rollout, Step
 
@@ -11,10 +9,9 @@ NEVER_US = 4_000_000_000  # stands where a threshold is off: above any latency t
 def step_route(rollout: Rollout, index: int, tau_us: int | None, before: Route) -> Route:
     """The route of one step. `before` is the one in force: what it keeps warm stays warm."""
     step = rollout.policy.steps[index]
-    return dataclasses.replace(
-        before,
-        arms=_arms(rollout, step),
-        warm=tuple(number for number in before.warm if number != rollout.version),
+    return before.with_arms(
+        _arms(rollout, step),
+        tuple(number for number in before.warm if number != rollout.version),
         latency_thresholds_us=thresholds_us(rollout.policy, tau_us),
         disagreement_tolerance=_tolerance(rollout.policy, before),
         actor=rollout.actor,
@@ -23,11 +20,11 @@ def step_route(rollout: Rollout, index: int, tau_us: int | None, before: Route) 
 
 
 def promoted_route(rollout: Rollout, before: Route) -> Route:
-    """All traffic to the candidate; the old version stays loaded: the way back."""
-    return dataclasses.replace(
-        before,
-        arms=(Arm(version=rollout.version, role=Role.STABLE),),
-        warm=(rollout.baseline,),
+    """All traffic to the candidate; the old version stays loaded, the way back, and so do those that rules name."""
+    named = {rollout.baseline, *(rule.version for rule in before.rules)} - {rollout.version}
+    return before.with_arms(
+        (Arm(version=rollout.version, role=Role.STABLE),),
+        tuple(sorted(named)),
         actor=rollout.actor,
         reason=f"rollout {rollout.id}: promoted version {rollout.version}",
     )
@@ -35,10 +32,9 @@ def promoted_route(rollout: Rollout, before: Route) -> Route:
 
 def stopped_route(rollout: Rollout, before: Route, actor: str, reason: str) -> Route:
     """All traffic to the baseline; the candidate is not even loaded."""
-    return dataclasses.replace(
-        before,
-        arms=(Arm(version=rollout.baseline, role=Role.STABLE),),
-        warm=tuple(number for number in before.warm if number != rollout.version),
+    return before.with_arms(
+        (Arm(version=rollout.baseline, role=Role.STABLE),),
+        tuple(number for number in before.warm if number != rollout.version),
         actor=actor,
         reason=f"rollout {rollout.id}: {reason}",
     )

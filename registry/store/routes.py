@@ -19,19 +19,20 @@ def bump(connection: Connection) -> int:
     return revision
 
 
-def find_route(connection: Connection, model: str) -> Route | None:
-    """The route in force."""
+def find_route(connection: Connection, model: str, before: int = 0) -> Route | None:
+    """The route in force, or the one so many before it."""
     query = select(tables.routes).where(tables.routes.c.model == model).order_by(tables.routes.c.revision.desc())
-    row = connection.execute(query.limit(1)).first()
+    row = connection.execute(query.offset(before).limit(1)).first()
     return None if row is None else route_of(row)
 
 
 def get_route(connection: Connection, model: str, revision: int = 0) -> Route:
-    """The route in force, or the one that was under `revision`. Raises: ModelNotFound, NotFound."""
+    """The route in force; the one that was under `revision`; -1: the one before it. Raises: ModelNotFound, NotFound."""
     versions.require_model(connection, model)
-    route = find_route(connection, model) if revision == 0 else _route_at(connection, model, revision)
+    route = _route_at(connection, model, revision) if revision > 0 else find_route(connection, model, -revision)
     if route is None:
-        raise NotFound(f"model {model!r} has no route" + (f" of revision {revision}" if revision else " yet"))
+        which = f" of revision {revision}" if revision > 0 else " before the one in force" if revision else " yet"
+        raise NotFound(f"model {model!r} has no route{which}")
     return route
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import Row
 
 from gnomon.domain import Approval, Arm, Lineage, Role, RolloutState, Route, Score, Stage, Version
 from gnomon.rollout import Decision, GateVerdict, Policy, Rollout, Step
+from gnomon.rules import Compare, RouteRule
 
 
 def row_of_version(version: Version) -> dict[str, Any]:
@@ -67,7 +68,13 @@ def route_of(row: Row[Any]) -> Route:
         created_unix_ms=row.created_unix_ms,
         batch_wait_us=row.batch_wait_us,
         batch_wait_rows=row.batch_wait_rows,
+        rules=tuple(_rule_of(rule) for rule in row.rules),
+        routing_key_column=row.routing_key_column,
     )
+
+
+def _rule_of(fields: dict[str, Any]) -> RouteRule:
+    return RouteRule(**{**fields, "compare": Compare(fields["compare"]), "values": tuple(fields["values"])})
 
 
 def row_of_rollout(rollout: Rollout) -> dict[str, Any]:

@@ -79,6 +79,8 @@ routes = Table(
     _number("created_unix_ms"),
     _number("batch_wait_us", server_default=text("0")),
     _number("batch_wait_rows", server_default=text("0")),
+    Column("rules", JSON, nullable=False, server_default=text("'[]'")),
+    _text("routing_key_column", server_default=text("''")),
     ForeignKeyConstraint(["model"], ["models.name"]),
 )
 Index("routes_of_model", routes.c.model, routes.c.revision)

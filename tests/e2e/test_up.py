@@ -92,7 +92,7 @@ def test_every_command_that_reads_takes_json(start: Start) -> None:
     assert [model["name"] for model in up.json("model", "list")] == ["thing"]
     assert [version["version"] for version in up.json("model", "show", "thing")] == [1, 2]
     assert up.json("route", "show", "thing")["arms"][0]["role"] == "stable"
-    assert up.json("route", "explain", "thing", "some-key")["version"] == "1"
+    assert up.json("route", "explain", "thing", "--key", "some-key")["version"] == "1"
     assert up.json("rollout", "list", "thing") == []
     assert up.json("trace", identity)["prediction_id"] == identity
     assert up.json("journal", "status")["books"]["answered"] == "1"

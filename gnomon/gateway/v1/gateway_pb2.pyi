@@ -100,12 +100,23 @@ class ShadowBooks(_message.Message):
     def __init__(self, offered: _Optional[int] = ..., run: _Optional[int] = ..., shed: _Optional[int] = ..., expired: _Optional[int] = ..., failed: _Optional[int] = ...) -> None: ...
 
 class ExplainRequest(_message.Message):
-    __slots__ = ("model", "routing_key")
+    __slots__ = ("model", "routing_key", "headers", "infer_request")
+    class HeadersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     MODEL_FIELD_NUMBER: _ClassVar[int]
     ROUTING_KEY_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    INFER_REQUEST_FIELD_NUMBER: _ClassVar[int]
     model: str
     routing_key: str
-    def __init__(self, model: _Optional[str] = ..., routing_key: _Optional[str] = ...) -> None: ...
+    headers: _containers.ScalarMap[str, str]
+    infer_request: bytes
+    def __init__(self, model: _Optional[str] = ..., routing_key: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., infer_request: _Optional[bytes] = ...) -> None: ...
 
 class Explanation(_message.Message):
     __slots__ = ("model", "epoch", "version", "role", "bucket", "weight_bp", "rule", "shadows")

@@ -22,6 +22,17 @@ class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ROLE_CANARY: _ClassVar[Role]
     ROLE_SHADOW: _ClassVar[Role]
 
+class Compare(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COMPARE_UNSPECIFIED: _ClassVar[Compare]
+    COMPARE_EQ: _ClassVar[Compare]
+    COMPARE_NE: _ClassVar[Compare]
+    COMPARE_LT: _ClassVar[Compare]
+    COMPARE_LE: _ClassVar[Compare]
+    COMPARE_GT: _ClassVar[Compare]
+    COMPARE_GE: _ClassVar[Compare]
+    COMPARE_IN: _ClassVar[Compare]
+
 class Treatment(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     TREATMENT_UNSPECIFIED: _ClassVar[Treatment]
@@ -45,6 +56,14 @@ ROLE_UNSPECIFIED: Role
 ROLE_STABLE: Role
 ROLE_CANARY: Role
 ROLE_SHADOW: Role
+COMPARE_UNSPECIFIED: Compare
+COMPARE_EQ: Compare
+COMPARE_NE: Compare
+COMPARE_LT: Compare
+COMPARE_LE: Compare
+COMPARE_GT: Compare
+COMPARE_GE: Compare
+COMPARE_IN: Compare
 TREATMENT_UNSPECIFIED: Treatment
 TREATMENT_KEEP: Treatment
 TREATMENT_DROP: Treatment
@@ -177,8 +196,24 @@ class Arm(_message.Message):
     weight_bp: int
     def __init__(self, version: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., weight_bp: _Optional[int] = ...) -> None: ...
 
+class RouteRule(_message.Message):
+    __slots__ = ("name", "version", "header", "feature", "compare", "values")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_FIELD_NUMBER: _ClassVar[int]
+    COMPARE_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: int
+    header: str
+    feature: str
+    compare: Compare
+    values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., header: _Optional[str] = ..., feature: _Optional[str] = ..., compare: _Optional[_Union[Compare, str]] = ..., values: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class Route(_message.Message):
-    __slots__ = ("model", "revision", "arms", "warm", "latency_thresholds_us", "disagreement_tolerance", "actor", "reason", "created_unix_ms", "batch_wait_us", "batch_wait_rows")
+    __slots__ = ("model", "revision", "arms", "warm", "latency_thresholds_us", "disagreement_tolerance", "actor", "reason", "created_unix_ms", "batch_wait_us", "batch_wait_rows", "rules", "routing_key_column")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     ARMS_FIELD_NUMBER: _ClassVar[int]
@@ -190,6 +225,8 @@ class Route(_message.Message):
     CREATED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     BATCH_WAIT_US_FIELD_NUMBER: _ClassVar[int]
     BATCH_WAIT_ROWS_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    ROUTING_KEY_COLUMN_FIELD_NUMBER: _ClassVar[int]
     model: str
     revision: int
     arms: _containers.RepeatedCompositeFieldContainer[Arm]
@@ -201,7 +238,9 @@ class Route(_message.Message):
     created_unix_ms: int
     batch_wait_us: int
     batch_wait_rows: int
-    def __init__(self, model: _Optional[str] = ..., revision: _Optional[int] = ..., arms: _Optional[_Iterable[_Union[Arm, _Mapping]]] = ..., warm: _Optional[_Iterable[int]] = ..., latency_thresholds_us: _Optional[_Iterable[int]] = ..., disagreement_tolerance: _Optional[float] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., created_unix_ms: _Optional[int] = ..., batch_wait_us: _Optional[int] = ..., batch_wait_rows: _Optional[int] = ...) -> None: ...
+    rules: _containers.RepeatedCompositeFieldContainer[RouteRule]
+    routing_key_column: str
+    def __init__(self, model: _Optional[str] = ..., revision: _Optional[int] = ..., arms: _Optional[_Iterable[_Union[Arm, _Mapping]]] = ..., warm: _Optional[_Iterable[int]] = ..., latency_thresholds_us: _Optional[_Iterable[int]] = ..., disagreement_tolerance: _Optional[float] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., created_unix_ms: _Optional[int] = ..., batch_wait_us: _Optional[int] = ..., batch_wait_rows: _Optional[int] = ..., rules: _Optional[_Iterable[_Union[RouteRule, _Mapping]]] = ..., routing_key_column: _Optional[str] = ...) -> None: ...
 
 class ColumnRule(_message.Message):
     __slots__ = ("column", "treatment")

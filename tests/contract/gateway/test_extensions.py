@@ -19,13 +19,13 @@ from gateway.extensions import ROWS_AT_MOST, Extensions
 from gateway.fastcodec import inputs
 from gateway.fastcodec.request import Decoder
 from gateway.fastcodec.response import encode
-from gateway.router import Table
 from gateway.servables import Servable, Servables
 from gateway.serving import Serving
 from gateway.stream import WINDOW, stream
 from gnomon import oip
 from gnomon.domain import Arm, Role, Route, Version
 from gnomon.errors import GnomonError
+from gnomon.routing import Table
 from gnomon.status import reply_of
 from tests import models
 

@@ -121,7 +121,7 @@ def test_the_command_line_takes_the_same_files(secure: Secure) -> None:
     chain, key = secure.pairs["client"]
     given = {"GNOMON_TLS_CA": str(secure.pairs["server"][0]), "GNOMON_TLS_CERTIFICATE": str(chain)}
     environment = given | {"GNOMON_TLS_KEY": str(key), "GNOMON_GATEWAY": secure.pair.gateway, "PATH": "/usr/bin:/bin"}
-    command = [sys.executable, "-m", "gnomon.cli.main", "route", "explain", MODEL, "some-key"]
+    command = [sys.executable, "-m", "gnomon.cli.main", "route", "explain", MODEL, "--key", "some-key"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "version 1" in done.stdout

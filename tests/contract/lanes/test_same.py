@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.journal.format import id_text
-from gateway.router import key_hash
+from gateway.journal.format import RULE_NAMES, id_text
 from gnomon import oip
+from gnomon.routing import key_hash
+from gnomon.rules import RouteRule
 from tests import models
 from tests.contract.lanes.house import House, Loop, ask, compared, raw_call, route
 
+TENANT = RouteRule(name="gold", version=2, header="x-tenant", values=("acme",))
 ROUTES = (
     route("scaled", (2, 3_000), shadow=3, revision=7),
+    replace(route("ruled", (2, 3_000), revision=7), rules=(TENANT,), routing_key_column="x[0]"),
     route("pair", revision=7),
     route("several", revision=7),
 )
@@ -27,6 +31,7 @@ ROUTES = (
 def stocked(house: House) -> House:
     for number, factor in ((1, 2.0), (2, 3.0), (3, 4.0)):
         house.load("scaled", number, models.scaled(factor))
+        house.load("ruled", number, models.scaled(factor))
     house.load("pair", 1, models.pair())
     house.load("several", 1, models.several())
     house.serve(*ROUTES)
@@ -105,7 +110,8 @@ def assert_same(found: list[tuple[Any, Any]]) -> None:
 texts = st.text(st.characters(codec="utf-8"), max_size=40)
 requests = st.one_of(
     st.builds(
-        request, st.just("scaled"), st.integers(1, 9), texts, texts, st.sampled_from(["", "1", "2", "3", "9", "x"]),
+        request, st.sampled_from(["scaled", "ruled"]), st.integers(1, 9), texts, texts,
+        st.sampled_from(["", "1", "2", "3", "9", "x"]),
         st.sampled_from([(), ("score",), ("score", "score"), ("nothing",)]),
     ),
     st.builds(
@@ -118,7 +124,8 @@ keys = st.tuples(st.just("x-routing-key"), st.text("abcXYZ 019-_.", max_size=200
 traces = st.tuples(
     st.just("traceparent"), st.from_regex(r"(00|ff)-[0-9a-fA-Fg]{31,32}-[0-9a-f]{16}-01", fullmatch=True)
 )
-fields = st.lists(st.one_of(keys, traces), max_size=3)
+tenants = st.tuples(st.just("x-tenant"), st.sampled_from(["acme", "globex"]))
+fields = st.lists(st.one_of(keys, traces, tenants), max_size=3)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -152,6 +159,18 @@ def test_the_second_call_of_a_kind_is_not_pythons(both: Both) -> None:
         before = house.by_python
         both.ask(data)
         assert house.by_python == before
+
+
+def test_calls_of_a_model_whose_route_asks_for_more_than_a_key_are_all_pythons(both: Both) -> None:
+    house, data = both.with_lane, request("ruled").SerializeToString()
+    before = house.by_python
+    for metadata, rule, weight_bp in (([("x-tenant", "acme")], "rule", 10_000), ([], "key", None), ([], "key", None)):
+        found = both.ask(data, metadata)
+        assert_same(found)
+        header = found[0][1][0]
+        assert RULE_NAMES[int(header["rule"])] == rule
+        assert int(header["weight_bp"]) == (weight_bp or {1: 7_000, 2: 3_000}[int(header["version"])])
+    assert house.by_python == before + 6
 
 
 @pytest.mark.parametrize("size", [1, 8, 127, 128, 129, 256, 257, 1000])

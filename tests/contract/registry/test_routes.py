@@ -9,6 +9,8 @@ from gnomon.client import RegistryClient
 from gnomon.domain import Arm, Role, Route
 from gnomon.errors import InvalidInput, ModelNotFound, NotFound, RouteInvalid, StaleRevision, VersionNotFound
 from gnomon.registry.v1 import registry_pb2 as pb
+from gnomon.rules import Compare, RouteRule
+from gnomon.switch import switched
 
 
 def stable(version: int, weight_bp: int = 10_000) -> Arm:
@@ -23,14 +25,19 @@ def test_a_route_is_kept_as_it_was_set(hand: Any, client: RegistryClient, model:
         Arm(version=2, role=Role.CANARY, weight_bp=100),
         Arm(version=3, role=Role.SHADOW, weight_bp=5),
     )
+    rules = (
+        RouteRule(name="gold", version=2, header="x-tenant", values=("acme", "globex")),
+        RouteRule(name="big", version=4, feature="x[1]", compare=Compare.GT, values=("1e3",)),
+    )
     given = hand.route(
         *arms, warm=(4,), latency_thresholds_us=(5000,), disagreement_tolerance=0.25, batch_wait_us=250,
-        batch_wait_rows=16,
+        batch_wait_rows=16, rules=rules, routing_key_column="input.x[0]",
     )  # fmt: skip
     route = client.set_route(given, expected_revision=0)
     assert (route.arms, route.warm, route.latency_thresholds_us) == (arms, (4,), (5000,))
     assert (route.disagreement_tolerance, route.actor, route.reason) == (0.25, "bob", "a test")
     assert (route.batch_wait_us, route.batch_wait_rows) == (250, 16)
+    assert (route.rules, route.routing_key_column) == (rules, "input.x[0]")
     assert route.created_unix_ms > 0
     assert client.get_route(model) == route
 
@@ -40,6 +47,37 @@ def test_every_route_that_was_in_force_is_found_by_its_revision(hand: Any, clien
     routes = [client.set_route(hand.route(stable(1), reason=str(number))) for number in range(3)]
     assert [client.get_route(model, route.revision) for route in routes] == routes
     assert client.get_route(model) == routes[-1]
+
+
+def test_the_route_before_is_found_and_gone_back_to(hand: Any, client: RegistryClient, model: str) -> None:
+    hand.version()
+    hand.version()
+    with pytest.raises(NotFound, match="no route yet"):
+        client.revert_route(model, "bob")
+    blue = client.set_route(hand.route(stable(1), warm=(2,), disagreement_tolerance=0.5))
+    with pytest.raises(NotFound, match="no route before the one in force"):
+        client.revert_route(model, "bob")
+    green = client.switch_route(model, 2, "bob")
+    assert client.get_route(model, -1) == blue
+    assert (green.arms, green.warm, green.reason) == ((stable(2),), (1,), "switched to version 2")
+    again = client.revert_route(model, "eve", "it was wrong")
+    assert (again.arms, again.warm, again.disagreement_tolerance) == (blue.arms, (2,), 0.5)
+    assert (again.actor, again.reason) == ("eve", "it was wrong")
+    assert client.revert_route(model, "bob").arms == green.arms
+    client.set_route(hand.route(stable(1)))
+    with pytest.raises(RouteInvalid, match=r"versions \[2\] that are not warm"):
+        client.revert_route(model, "bob")
+    with pytest.raises(InvalidInput, match="revision -2: -1 or more"):
+        client.get_route(model, -2)
+
+
+def test_a_switch_loses_against_who_was_faster(hand: Any, client: RegistryClient, model: str) -> None:
+    hand.version()
+    hand.version()
+    read = client.set_route(hand.route(stable(1), warm=(2,)))
+    client.set_route(hand.route(stable(1), warm=(2,), reason="meanwhile"))
+    with pytest.raises(StaleRevision):
+        client._replace(read, switched(read, 2), "bob", "too late")
 
 
 def test_no_two_routes_share_a_revision_whatever_their_models(client: RegistryClient) -> None:
@@ -113,6 +151,7 @@ def test_a_route_that_nobody_answers_for_is_refused(hand: Any, client: RegistryC
             [pb.Arm(version=1, role=pb.ROLE_STABLE, weight_bp=10_000), pb.Arm(version=1, role=pb.ROLE_SHADOW)],
             "stands twice",
         ),
+        ([pb.Arm(version=0, role=pb.ROLE_STABLE, weight_bp=10_000)], "version 0"),
     ],
 )
 def test_a_route_that_cannot_be_served_is_refused(hand: Any, stub: Any, model: str, arms: Any, message: str) -> None:
@@ -121,6 +160,36 @@ def test_a_route_that_cannot_be_served_is_refused(hand: Any, stub: Any, model: s
     hand.version()
     with pytest.raises(RouteInvalid, match=message), typed_errors():
         stub.SetRoute(pb.SetRouteRequest(route=pb.Route(model=model, arms=arms, actor="bob"), expected_revision=-1))
+
+
+def test_a_rule_that_cannot_be_followed_is_refused_by_its_name(hand: Any, stub: Any, model: str) -> None:
+    from gnomon.channel import typed_errors
+
+    hand.version()
+    arms = [pb.Arm(version=1, role=pb.ROLE_STABLE, weight_bp=10_000)]
+    wrong: list[tuple[Any, Any, str]] = [
+        (
+            RouteInvalid,
+            pb.RouteRule(name="r", version=2, header="x", compare=pb.COMPARE_IN, values=["a"]),
+            "rule r names",
+        ),
+        (InvalidInput, pb.RouteRule(name="r", version=1, header="x", values=["a"]), "Compare 0"),
+        (InvalidInput, pb.RouteRule(name="r", version=1, compare=pb.COMPARE_IN, values=["a"]), "rule r: a header or"),
+    ]
+    for kind, rule, message in wrong:
+        with pytest.raises(kind, match=message), typed_errors():
+            route = pb.Route(model=model, arms=arms, actor="bob", rules=[rule])
+            stub.SetRoute(pb.SetRouteRequest(route=route, expected_revision=-1))
+
+
+def test_a_version_put_in_production_keeps_warm_what_rules_name(hand: Any, client: RegistryClient, model: str) -> None:
+    for _ in range(3):
+        hand.version()
+    rule = RouteRule(name="gold", version=3, header="x-tenant", values=("acme",))
+    client.set_route(hand.route(stable(1), warm=(3,), rules=(rule,)))
+    hand.production(2)
+    route = client.get_route(model)
+    assert (route.stable.version, route.warm, route.rules) == (2, (1, 3), (rule,))
 
 
 def test_a_wait_that_makes_no_sense_is_refused_by_its_value(hand: Any, stub: Any, model: str) -> None:

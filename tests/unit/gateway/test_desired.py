@@ -1,5 +1,6 @@
 """What is served when some of what is wanted cannot be."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from gateway.layout import Layout
 from gnomon.domain import Arm, DesiredState, ModelState, Role, Route, Version
 from gnomon.errors import ArtifactCorrupt, Unavailable
 from gnomon.evidence import LoadFailure
+from gnomon.wire import decode, message_of
 
 BLOB = b"an artifact"
 DIGEST = hashlib.sha256(BLOB).hexdigest()
@@ -90,6 +92,31 @@ def test_a_new_model_that_cannot_be_loaded_is_left_out() -> None:
 def test_what_is_left_out_of_the_wanted_state_goes() -> None:
     served = DesiredState(revision=1, models=(model("a", 1, 1), model("b", 1, 1)))
     assert effective(DesiredState(revision=2, models=(model("b", 1, 1),)), served, []).models == (model("b", 1, 1),)
+
+
+async def test_a_state_that_cannot_be_is_refused_and_the_one_before_served_on(layout: Layout) -> None:
+    """The registry's own checks are not believed: this one sends what it never should."""
+    good = DesiredState(revision=1, models=(model("a", 1, 1),))
+    bad = message_of(DesiredState(revision=2, models=(model("a", 2, 2),)))
+    bad.models[0].route.arms[0].weight_bp = 9_999
+    workers, registry = Workers(), FakeRegistry({DIGEST: BLOB})
+    one = desired(layout, workers, registry)
+
+    async def watch(gateway_id: str) -> AsyncIterator[DesiredState]:
+        yield good
+        while one.served != good:
+            await asyncio.sleep(0)
+        yield decode(bad, DesiredState)
+
+    registry.watch = watch  # type: ignore[method-assign]
+    running = asyncio.create_task(one.run())
+    async with asyncio.timeout(10):
+        while not one.refused:
+            await asyncio.sleep(0.001)
+    assert one.refused == "route of a: stable and canary weights sum to 9999, not 10000"
+    assert (one.served, workers.committed[-1]) == (good, good)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_version_is_pulled_verified_prepared_and_then_committed(layout: Layout) -> None:

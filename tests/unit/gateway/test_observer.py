@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gateway import observer as observing
-from gateway.journal.format import ANSWERED, FAILED, LIVE_OUTPUT, OUTPUT, REJECTED
+from gateway.journal.format import ANSWERED, FAILED, LIVE_OUTPUT, OUTPUT, REJECTED, RULE_CODES
 from gateway.journal.writer import Record, TensorRecord, Writer
 from gateway.observe.arms import ArmKey, Arms
 from gateway.observe.drift import TickKey
@@ -80,6 +80,14 @@ def test_calls_are_counted_by_arm_with_their_latencies(house):
     assert (arm.answered, arm.failed, arm.over) == (4, 1, [2, 1])
     assert arm.latency.counts[bucket_of([100, 999, 1_001, 7_000])].tolist() == [1, 1, 1, 1]
     assert arm.run.counts[bucket_of([50])[0]] == 4
+
+
+def test_arms_are_judged_by_calls_that_chance_gave_them(house):
+    for rule in ("key", "sequence", "pinned", "rule"):
+        house.call(rule=RULE_CODES[rule], total_ns=7_000_000)
+    observer = read_all(house.observer())
+    assert (observer.arms.arms[ARM].answered, observer.arms.arms[ARM].over) == (2, [2, 2])
+    assert [total.calls for total in observer.arms.totals.values()] == [{"answered": 4}]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -264,7 +272,8 @@ def test_reported_sub_windows_left_behind_are_closed_and_later_rows_for_them_cou
 
 def test_old_epochs_lose_their_detail_and_keep_their_calls():
     arms = Arms()
-    headers = np.zeros(1, [(name, "<u8") for name in ("status", "epoch", "version", "role", "total_ns", "run_ns")])
+    names = ("status", "epoch", "version", "role", "rule", "total_ns", "run_ns")
+    headers = np.zeros(1, [(name, "<u8") for name in names])
     for epoch in range(1, 101):
         headers["status"], headers["epoch"], headers["version"], headers["role"] = ANSWERED, epoch, 1, 1
         arms.update("m", headers, np.ones(1, bool), {})

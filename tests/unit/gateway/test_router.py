@@ -1,70 +1,87 @@
-"""Routing: exact weights, stickiness, and monotone moves."""
+"""A call as a worker holds it answers a route's questions as the same call does that somebody describes."""
 
-from collections import Counter
+from typing import Any
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.router import STRIDE, Table, bucket_of_sequence
-from gnomon.domain import ALL_BP, Arm, Role, Route
+from gateway.fastcodec.request import Decoder
+from gateway.router import AskedCall
+from gateway.serving import Serving
+from gateway.unkeyed import Unkeyed
+from gnomon import oip
+from gnomon.asked import Described
+from gnomon.columns import Column
+from gnomon.domain import Arm, DesiredState, ModelState, Role, Route, Version
+from gnomon.rules import Compare, RouteRule
 
-weights = st.integers(0, ALL_BP)
-keys = st.binary(min_size=1, max_size=40)
-
-
-def table(canary_bp: int, revision: int = 1) -> Table:
-    stable = Arm(version=1, role=Role.STABLE, weight_bp=ALL_BP - canary_bp)
-    return Table.build(
-        Route(model="m", revision=revision, arms=(stable, Arm(version=2, role=Role.CANARY, weight_bp=canary_bp)))
+RULES = (
+    RouteRule(name="gold", version=2, header="x-tenant", values=("acme",)),
+    RouteRule(name="big", version=3, feature="x[1]", compare=Compare.GT, values=("1",)),
+)
+ARMS = (Arm(version=1, role=Role.STABLE, weight_bp=6_000), Arm(version=2, role=Role.CANARY, weight_bp=4_000))
+ROUTE = Route(model="m", arms=ARMS, warm=(3,), rules=RULES, routing_key_column="x[0]", revision=1)
+SERVING = Serving.of(
+    DesiredState(
+        revision=1,
+        models=(
+            ModelState(
+                route=ROUTE,
+                versions=tuple(Version(model="m", version=number, artifact_sha256="0" * 64) for number in (1, 2, 3)),
+            ),
+        ),
     )
+)
 
 
-def test_the_sequence_visits_every_bucket_once_in_a_round() -> None:
-    assert {bucket_of_sequence(number) for number in range(ALL_BP)} == set(range(ALL_BP))
+class Metadata:
+    def __init__(self, headers: dict[str, str]) -> None:
+        self._headers = headers
+
+    def metadata(self, name: str) -> bytes | None:
+        value = self._headers.get(name)
+        return None if value is None else value.encode()
 
 
-@given(weights, st.integers(0, 10**12))
-def test_any_10_000_calls_without_a_key_split_exactly(canary_bp: int, start: int) -> None:
-    routes = table(canary_bp)
-    bound = canary_bp
-    first = start * STRIDE % ALL_BP
-    canary = sum((first + number * STRIDE) % ALL_BP < bound for number in range(ALL_BP))
-    assert canary == canary_bp
-    assert routes.by_sequence(start).version == (2 if first < canary_bp else 1)
+def request(rows: int, numbers: list[float], key: str, version: str, raw: bool) -> Any:
+    message = oip.ModelInferRequest(model_name="m", model_version=version)
+    array = np.resize(np.array(numbers, "<f4"), (rows, 2))
+    tensor = message.inputs.add(name="x", datatype="FP32", shape=[rows, 2])
+    if raw:
+        message.raw_input_contents.append(array.tobytes())
+    else:
+        tensor.contents.fp32_contents.extend(array.ravel().tolist())
+    if key:
+        message.parameters["routing_key"].string_param = key
+    return message
 
 
-def test_one_percent_is_spread_not_bunched() -> None:
-    versions = [table(100).by_sequence(number).version for number in range(3 * ALL_BP)]
-    gaps = [b - a for a, b in zip(*([i for i, v in enumerate(versions) if v == 2][k:] for k in (0, 1)), strict=False)]
-    assert max(gaps) < 1_000
+requests = st.builds(
+    request, st.integers(1, 3), st.lists(st.floats(-2, 3, width=32), min_size=1, max_size=6),
+    st.sampled_from(["", "k", "schlüssel"]), st.sampled_from(["", "", "", "2", "3"]), st.booleans(),
+)  # fmt: skip
+sent_tenants, sent_keys = st.sampled_from(["acme", "globex", ""]), st.sampled_from(["", "h", "42"])
+headers = st.fixed_dictionaries({}, optional={"x-tenant": sent_tenants, "x-routing-key": sent_keys})
 
 
-@given(keys, weights, weights)
-def test_raising_a_weight_never_moves_a_key_back(key: bytes, one: int, other: int) -> None:
-    low, high = sorted((one, other))
-    if table(low).by_key(key).version == 2:
-        assert table(high, revision=2).by_key(key).version == 2
+@given(requests, headers)
+def test_a_worker_chooses_as_explain_says(message: Any, sent: dict[str, str]) -> None:
+    call, decoded = Metadata(sent), Decoder().decode(message.SerializeToString())
+    assert (decoded.raws is None) is bool(message.inputs[0].HasField("contents"))
+    route, choice = SERVING.choose(decoded, call, Unkeyed())
+    explained = SERVING.tables["m"].explain(headers=sent, request=message)
+    assert choice == (explained or SERVING.tables["m"].by_sequence(1))
+    assert route is ROUTE
+    for column in (Column.named("x[1]"), Column.named("input.x[0]"), Column.named("y")):
+        assert AskedCall(call, decoded).column(column) == Described(sent, message).column(column)
 
 
-@given(keys)
-def test_a_key_keeps_its_bucket_across_epochs(key: bytes) -> None:
-    assert table(100).by_key(key).bucket == table(9_000, revision=7).by_key(key).bucket
-
-
-def test_weights_0_and_all() -> None:
-    for number in range(500):
-        assert table(0).by_sequence(number).version == 1
-        assert table(ALL_BP).by_sequence(number).version == 2
-        assert table(0).by_key(str(number).encode()).version == 1
-        assert table(ALL_BP).by_key(str(number).encode()).version == 2
-
-
-def test_keys_split_as_the_weights_say() -> None:
-    share = Counter(table(2_500).by_key(f"N{number}".encode()).version for number in range(40_000))[2] / 40_000
-    assert abs(share - 0.25) < 0.012  # five standard deviations
-
-
-def test_a_pinned_version_has_the_role_the_route_gives_it() -> None:
-    assert table(100).pinned(2).role is Role.CANARY
-    assert table(100).pinned(1).rule == "pinned"
-    assert table(100).pinned(9).role is Role.STABLE
+def test_a_call_by_rule_or_by_key_takes_nobodys_turn() -> None:
+    unkeyed, quiet = Unkeyed(), Metadata({})
+    ruled = Decoder().decode(request(1, [0, 2], "", "", True).SerializeToString())
+    keyed = Decoder().decode(request(1, [7, 0], "", "", True).SerializeToString())
+    turns = Decoder().decode(request(1, [float("nan"), 0], "", "", True).SerializeToString())
+    chosen = [SERVING.choose(each, quiet, unkeyed)[1].rule for each in (ruled, keyed, turns, ruled, turns)]
+    assert chosen == ["rule", "key", "sequence", "rule", "sequence"]
+    assert unkeyed.next("m") == 3

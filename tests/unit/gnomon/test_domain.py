@@ -8,6 +8,7 @@ from gnomon.domain import Arm, DesiredState, ModelState, Role, Route, Version, c
 from gnomon.errors import GnomonError, InvalidInput, RouteInvalid
 from gnomon.evidence import ArmStats, DriftTick, GatewayStatus, Histogram, PairStats, StatsReport
 from gnomon.rollout import Policy, Step
+from gnomon.rules import MAX_RULES, Compare, RouteRule
 
 
 def stable(version: int = 1, weight_bp: int = 10_000) -> Arm:
@@ -54,7 +55,62 @@ def test_a_wait_that_makes_no_sense_is_refused(given: dict[str, int], message: s
         Route(model="m", arms=(stable(),), **given)  # type: ignore[arg-type]
 
 
+def rule(version: int = 1, **changes: Any) -> RouteRule:
+    return RouteRule(**{"name": "r", "version": version, "header": "x-tenant", "values": ("acme",)} | changes)
+
+
+def ruled(*rules: RouteRule, **changes: Any) -> Route:
+    return Route(**{"model": "m", "arms": (stable(), canary(), shadow()), "warm": (4,), "rules": rules} | changes)
+
+
+RULES: dict[str, tuple[Any, str]] = {
+    "a name that is none": (lambda: rule(name="a b"), "rule name 'a b'"),
+    "neither header nor feature": (lambda: rule(header=""), "one of both"),
+    "both header and feature": (lambda: rule(feature="x[1]"), "one of both"),
+    "a header in capitals": (lambda: rule(header="X-Tenant"), "header 'X-Tenant'"),
+    "a header of bytes": (lambda: rule(header="x-bin"), "header 'x-bin'"),
+    "a header of the protocol": (lambda: rule(header="grpc-timeout"), "header 'grpc-timeout'"),
+    "a header below something": (lambda: rule(compare=Compare.LT), "header is text.*not <"),
+    "no value": (lambda: rule(values=()), "0 values with in; 1 to 256"),
+    "two values for one": (lambda: rule(compare=Compare.EQ, values=("a", "b")), "2 values with ==; one value"),
+    "a value without end": (lambda: rule(values=("x" * 129,)), "longer than 128"),
+    "a feature that is none": (lambda: rule(header="", feature=" "), "column ' '"),
+    "an order without a number": (
+        lambda: rule(header="", feature="x[1]", compare=Compare.GT, values=("much",)), "'much' with >; a number",
+    ),
+    "an order with nan": (
+        lambda: rule(header="", feature="x[1]", compare=Compare.GT, values=("nan",)), "'nan' with >; a number",
+    ),
+    "a column that is none": (lambda: ruled(routing_key_column=" "), "column ' '"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("build", "message"), RULES.values(), ids=RULES)
+def test_a_rule_that_means_nothing_is_refused(build: Any, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        build()
+
+
+def test_a_rule_may_name_a_stable_a_canary_or_a_warm_version() -> None:
+    assert ruled(rule(1), rule(2, name="s"), rule(4, name="t")).answering == (1, 2, 4)
+
+
+def test_rules_for_a_version_that_answers_no_more_go_with_it() -> None:
+    before = ruled(rule(2), rule(4, name="s"))
+    assert [one.name for one in before.with_arms((stable(4),), (2,)).rules] == ["r", "s"]
+    assert [one.name for one in before.with_arms((stable(4),), ()).rules] == ["s"]
+    assert [one.name for one in before.with_arms((stable(4), shadow(2)), (), reason="why").rules] == ["s"]
+
+
 ROUTES: dict[str, tuple[Any, str]] = {
+    "a rule for a version 0": (lambda: rule(0), "version 0; versions count from 1"),
+    "a rule for a shadow": (lambda: ruled(rule(3)), r"names version 3.*of \[1, 2, 4\]"),
+    "a rule for a shadow that is warm": (lambda: ruled(rule(3), warm=(3,)), "names version 3"),
+    "a rule for a version the route lacks": (lambda: ruled(rule(9)), "names version 9"),
+    "two rules of one name": (lambda: ruled(rule(1), rule(2)), r"name stands twice in \['r', 'r'\]"),
+    "too many rules": (
+        lambda: ruled(*(rule(name=f"r{number}") for number in range(MAX_RULES + 1))), "65 rules; at most 64",
+    ),
     "no arm at all": (lambda: Route(model="m", arms=()), "0 stable arms"),
     "two stable arms": (lambda: Route(model="m", arms=(stable(1, 5000), stable(2, 5000))), "2 stable arms"),
     "two shadows": (lambda: Route(model="m", arms=(stable(), shadow(2), shadow(3))), "more than one shadow"),
@@ -65,7 +121,7 @@ ROUTES: dict[str, tuple[Any, str]] = {
     "a weight above all": (lambda: stable(1, 10_001), "weight 10001"),
     "a version 0": (lambda: stable(0), "arm version 0"),
     "a warm version 0": (lambda: Route(model="m", arms=(stable(),), warm=(0,)), "warm"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("build", "message"), ROUTES.values(), ids=ROUTES)

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gnomon import domain, evidence, rollout, wire
+from gnomon import domain, evidence, rollout, rules, wire
 from gnomon.errors import InvalidInput, RouteInvalid
 from gnomon.registry.v1 import registry_pb2 as pb
 
 VALUES = [
     value
-    for module in (domain, rollout, evidence)
+    for module in (domain, rollout, evidence, rules)
     for value in vars(module).values()
     if dataclasses.is_dataclass(value) and isinstance(value, type) and value.__module__ == module.__name__
 ]
@@ -69,6 +69,13 @@ versions = st.builds(
 )
 
 
+def rules_for(version: int) -> list[rules.RouteRule]:
+    return [
+        rules.RouteRule(name="gold", version=version, header="x-tenant", values=("acme", "globex")),
+        rules.RouteRule(name="big", version=version, feature="x[3]", compare=rules.Compare.GE, values=("1e3",)),
+    ]
+
+
 @st.composite
 def routes(draw: st.DrawFn) -> domain.Route:
     first, second, third, *warm = draw(st.lists(numbers, min_size=3, max_size=5, unique=True))
@@ -87,6 +94,8 @@ def routes(draw: st.DrawFn) -> domain.Route:
         disagreement_tolerance=draw(st.floats(0, 1)),
         actor=draw(words),
         reason=draw(words),
+        rules=tuple(draw(st.lists(st.sampled_from(rules_for(second)), unique=True))),
+        routing_key_column=draw(st.sampled_from(["", "x[0]"])),
     )
 
 

@@ -46,7 +46,7 @@ def test_the_last_migration_is_the_one_the_program_expects() -> None:
     assert ScriptDirectory(str(migrate.MIGRATIONS)).get_current_head() == migrate.HEAD
 
 
-def test_routes_of_an_older_registry_let_no_call_wait(tmp_path: Path) -> None:
+def test_routes_of_an_older_registry_let_no_call_wait_and_have_no_rules(tmp_path: Path) -> None:
     path = tmp_path / "registry.db"
     with sqlite3.connect(path) as old:
         old.executescript(FIRST_TABLES)
@@ -57,6 +57,7 @@ def test_routes_of_an_older_registry_let_no_call_wait(tmp_path: Path) -> None:
         assert migrate.revision_of(connection) == migrate.HEAD
         found = routes.get_route(connection, "m")
         assert (found.stable.version, found.batch_wait_us, found.batch_wait_rows) == (1, 0, 0)
+        assert (found.rules, found.routing_key_column) == ((), "")
     database.close()
 
 

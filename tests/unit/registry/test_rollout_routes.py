@@ -1,0 +1,37 @@
+"""A route's rules under a rollout of version 2 over version 1: they hold as long as their version may answer."""
+
+from gnomon.domain import Route
+from gnomon.rules import RouteRule
+from registry.rollout.routes import promoted_route, step_route, stopped_route
+from tests.unit.registry.situations import rollout, route
+
+
+def ruled() -> Route:
+    """Rules for the baseline, the candidate, and a version that only a rule sends calls to; the latter two are warm."""
+    rules = [
+        RouteRule(name=f"to-{version}", version=version, header="x-tenant", values=("a",)) for version in (1, 2, 3)
+    ]
+    return route(warm=(2, 3), rules=tuple(rules), routing_key_column="x[0]")
+
+
+def names(of: Route) -> list[str]:
+    assert of.routing_key_column == "x[0]"
+    return [rule.name for rule in of.rules]
+
+
+def test_a_candidate_that_is_a_shadow_is_not_sent_calls_by_a_rule() -> None:
+    shadow, canary = (step_route(rollout(), step, None, ruled()) for step in (0, 1))
+    assert names(shadow) == ["to-1", "to-3"]
+    assert names(canary) == ["to-1", "to-2", "to-3"]
+
+
+def test_a_promotion_keeps_warm_what_rules_name() -> None:
+    promoted = promoted_route(rollout(2), ruled())
+    assert names(promoted) == ["to-1", "to-2", "to-3"]
+    assert promoted.warm == (1, 3)
+
+
+def test_a_candidate_that_was_stopped_is_sent_nothing_not_even_by_a_rule() -> None:
+    stopped = stopped_route(rollout(1), ruled(), "ann", "errors")
+    assert names(stopped) == ["to-1", "to-3"]
+    assert stopped.loaded == (1, 3)
