@@ -39,6 +39,7 @@ REPORT_TIMEOUT_S = 2.0
 REPORT_AT_LEAST_S = 5.0  # also without news: a registry may have been restored from yesterday
 TICKS_BYTES = 2 << 20  # of one report
 SAVE_SHARE = 10  # a checkpoint that takes t is followed by one after 10 t at the earliest
+PAGE_CAPACITY = 16_384  # some 500 versions in a role, of 30 counters each
 SNAPSHOT_WAIT_S = 2.0  # how long calls of a version wait for the snapshot that names it
 
 
@@ -62,7 +63,7 @@ class Observer:
         self.pairs = Pairs.of(state.get("pairs", {}))
         self.drift = Drift(self._profile, config.drift_tick_s)
         self.drift.restore(state.get("drift", {}))
-        self.page = Page.create(layout.page(NAME))
+        self.page = Page.create(layout.page(NAME), PAGE_CAPACITY)
         self.page.set("gnomon_consumer_checkpoints_lost_total", self.checkpoint.lost, consumer=NAME)
         self._unknown: dict[tuple[str, int], float] = {}  # version → when its first call waited for the snapshot
         self._saved = self._save_took = 0.0

@@ -1,4 +1,4 @@
-"""What an observer counts of calls, as columns of their own: of a header's 144 bytes only 30 are looked at."""
+"""What an observer counts of calls, as columns of their own: of a header's 144 bytes only 46 are looked at."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -17,6 +17,8 @@ class Calls(NamedTuple):
     version: NDArray[Any]
     role: NDArray[Any]
     status: NDArray[Any]
+    decode_ns: NDArray[Any]
+    queue_ns: NDArray[Any]
     run_ns: NDArray[Any]
     total_ns: NDArray[Any]
     finite: NDArray[Any]  # whether every score is a number
