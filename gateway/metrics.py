@@ -121,6 +121,19 @@ METRICS: Final[dict[str, Described]] = {
     "gnomon_retention_unread_total": Described(
         COUNTER, "Journal records removed before a consumer had read them.", (*JOURNAL, "consumer")
     ),
+    "gnomon_drift_psi": Described(
+        GAUGE, "PSI of a feature or score, of the last minutes against the training data.", MONITOR
+    ),
+    "gnomon_drift_psi_lower": Described(
+        GAUGE, "What that PSI is at least, by its lower confidence bound: above 0.1 it is an alarm.", MONITOR
+    ),
+    "gnomon_drift_ks": Described(GAUGE, "Kolmogorov-Smirnov distance, at least.", MONITOR),
+    "gnomon_drift_missing_ratio": Described(GAUGE, "Share of values that are missing.", MONITOR),
+    "gnomon_drift_rows": Described(GAUGE, "Rows in the window that was judged.", ("model", "version")),
+    "gnomon_drift_alarmed_features": Described(
+        GAUGE, "Features and scores that are an alarm, of all, at 1 in 1000 over all of them.", ("model", "version")
+    ),
+    "gnomon_drift_judged_timestamp_seconds": Described(GAUGE, "When it was judged.", ("model", "version")),
     "gnomon_page_refused_total": Described(COUNTER, "Increments that found no room on a page.", PROCESS),
     "gnomon_drift_late_rows_total": Described(COUNTER, "Rows whose drift sub-window was closed already.", PROCESS),
     # Of the supervisor.

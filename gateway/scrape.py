@@ -14,8 +14,7 @@ from typing import Final
 
 from gateway.bound import Choice, Split
 from gateway.metrics import METRICS
-from gateway.observe.edges import FIXED_LE
-from gateway.observe.page import LATENCY
+from gateway.observe.edges import FIXED_LE, LATENCY
 from gateway.views import BUCKET, COUNT, SUM, Series, Views, sort_key
 from gnomon.exposition import COUNTER, HISTOGRAM, UNKNOWN, Described, Family, families, number, render, sample
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gnomon.domain import Route
 
+LATENCY: Final = "gnomon_call_latency_seconds"  # whose buckets they are
 FIXED_NS: Final = tuple(50_000 << power for power in range(19))  # 50 µs, and twice as much each, to 13.1 s
 BUDGETS_KEPT: Final = 8  # of a model: those of its latest routes
 LONGEST_BUDGET_US: Final = 600_000_000  # what is above stands for no budget at all

@@ -4,12 +4,10 @@ from itertools import accumulate
 
 from gateway.journal.readers import Readers
 from gateway.observe.arms import STAGES, Arms, Total, TotalKey
-from gateway.observe.edges import le
+from gateway.observe.edges import LATENCY, le
 from gateway.observe.pairs import Pairs
 from gateway.pages import Page
 from gnomon.domain import Role
-
-LATENCY = "gnomon_call_latency_seconds"
 
 
 def role_name(role: int) -> str:
