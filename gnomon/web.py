@@ -12,6 +12,7 @@ log = logging.getLogger(__name__)
 
 CONNECTION_TIMEOUT_S = 5.0
 CONNECTIONS = 64
+POLL_S = 0.1  # how soon it sees that it is to stop
 
 
 class Reply(NamedTuple):
@@ -79,7 +80,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(address, Handler)
         self.pages = pages
         self._free = threading.BoundedSemaphore(CONNECTIONS)
-        self._thread = threading.Thread(target=self.serve_forever, name="http", daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(POLL_S,), name="http", daemon=True)
         self._thread.start()
 
     @property
