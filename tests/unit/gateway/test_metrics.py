@@ -149,6 +149,13 @@ def test_names_that_come_later_are_seen_by_the_next_scrape(tmp_path):
     assert found["gnomon_worker_ended_total", ("process", "w00"), ("status", "shed")] == 2
 
 
+def test_what_pages_and_the_supervisor_both_have_is_one_family(tmp_path):
+    Page.create(tmp_path / "observer.page").set("gnomon_metrics_series_dropped", 5)
+    found = samples_of(Scrape(tmp_path, versions=50)(True).decode(), openmetrics_families)
+    dropped = {key[1]: value for key, value in found.items() if key[0] == "gnomon_metrics_series_dropped"}
+    assert dropped == {("process", "observer"): 5, ("process", "supervisor"): 0}
+
+
 def test_times_are_seconds(tmp_path):
     Page.create(tmp_path / "w00.page").set("gnomon_worker_backlog_seconds", 1_500_000)
     assert exposed(tmp_path)["gnomon_worker_backlog_seconds", ("process", "w00")] == 0.0015
