@@ -68,7 +68,7 @@ def _is_aggregation(following: str) -> bool:
 
 def _until(all_tokens: list[tuple[str, str]], at: int, end: str) -> tuple[int, list[str]]:
     """Where the list that opens at `at` ends, and the names in it."""
-    labels = []
+    labels: list[str] = []
     for index in range(at + 1, len(all_tokens)):
         kind, text = all_tokens[index]
         if text == end:
