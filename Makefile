@@ -36,11 +36,13 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-generate: $(READY)  ## write the stubs under gnomon/ from proto/
+generate: $(READY)  ## write the stubs under gnomon/ from proto/, and rules, dashboards and docs/metrics.md
 	$(BIN)/python proto/generate.py
+	$(BIN)/python -m deploy.generate
 
 generated: $(READY)
 	$(BIN)/python proto/generate.py --check
+	$(BIN)/python -m deploy.generate --check
 
 lock: $(READY)   ## resolve requirements-dev.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

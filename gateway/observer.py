@@ -25,6 +25,7 @@ from gateway.observe.drift import Drift, TickKey
 from gateway.observe.page import publish_arms, publish_pairs, publish_readers
 from gateway.observe.pairs import Pairs
 from gateway.observe.scores import all_finite
+from gateway.observe.sheet import Sheet
 from gateway.pages import Page
 from gateway.snapshot import Snapshot
 from gnomon.aio import AsyncRegistryClient
@@ -39,6 +40,7 @@ REPORT_TIMEOUT_S = 2.0
 REPORT_AT_LEAST_S = 5.0  # also without news: a registry may have been restored from yesterday
 TICKS_BYTES = 2 << 20  # of one report
 SAVE_SHARE = 10  # a checkpoint that takes t is followed by one after 10 t at the earliest
+PAGE_CAPACITY = 16_384  # some 500 versions in a role, of 30 counters each
 SNAPSHOT_WAIT_S = 2.0  # how long calls of a version wait for the snapshot that names it
 
 
@@ -62,7 +64,8 @@ class Observer:
         self.pairs = Pairs.of(state.get("pairs", {}))
         self.drift = Drift(self._profile, config.drift_tick_s)
         self.drift.restore(state.get("drift", {}))
-        self.page = Page.create(layout.page(NAME))
+        self.sheet = Sheet(self.drift, layout.sheet, versions=config.metrics_versions, features=config.metrics_features)
+        self.page = Page.create(layout.page(NAME), PAGE_CAPACITY)
         self.page.set("gnomon_consumer_checkpoints_lost_total", self.checkpoint.lost, consumer=NAME)
         self._unknown: dict[tuple[str, int], float] = {}  # version → when its first call waited for the snapshot
         self._saved = self._save_took = 0.0
@@ -115,6 +118,13 @@ class Observer:
         publish_pairs(self.page, self.pairs)
         publish_readers(self.page, self.readers, NAME)
         self.page.set("gnomon_drift_late_rows_total", self.drift.late)
+        self.page.set("gnomon_metrics_series_dropped", self.sheet.dropped)
+
+    def judge(self) -> None:
+        """Looks at the drift of one version, when it is due."""
+        began = time.monotonic()
+        if self.sheet.look(time.time(), began):
+            self.sheet.done(began, time.monotonic())
 
     def report(self) -> tuple[StatsReport, dict[TickKey, int]]:
         """Everything to tell, and what an acknowledgement of it would mean for drift."""
@@ -188,6 +198,7 @@ async def observe(observer: Observer, config: Config, stop: asyncio.Event) -> No
         while not stop.is_set():
             more = observer.read()
             news |= observer.settle(finished=not more)
+            observer.judge()
             due = news or time.monotonic() > sent + REPORT_AT_LEAST_S
             if due and not observer.dirty and (sending is None or sending.done()):
                 news = sending is not None and not sending.result()

@@ -104,7 +104,7 @@ class Worker:
         self.routed: set[str] = set()  # models of the state in force
         self.servables = Servables()
         self.loader = Loader(layout.cache, time.monotonic)
-        page = Page.open(layout.page(f"w{slot:02d}"))
+        page = self.page = Page.open(layout.page(f"w{slot:02d}"))
         self.books = WorkerBooks(page)
         self.books.resume(self.journal.sequence, partial(left_since, self.journal.folder))
         self.pauses = Pauses(page)
@@ -178,6 +178,7 @@ class Worker:
         await self.health.set_serving(False)
         await self.server.stop(self.config.drain_timeout_s)
         self.service.batcher.stop()
+        self.service.publish(self.page)
         self.loader.stop()
         self.journal.close()
         self.line.close()
@@ -188,6 +189,7 @@ class Worker:
             await asyncio.sleep(0.2)
             self.journal.tick()
             self.books.journal_failing(self.journal.failing)
+            self.service.publish(self.page)
             self._retire()  # what was still borrowed at the switch
 
     async def _obey(self) -> None:

@@ -14,9 +14,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from sqlalchemy.exc import DatabaseError
 
+from gnomon import web
 from gnomon.channel import MESSAGE_BYTES
 from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.registry.v1.registry_pb2_grpc import add_RegistryServicer_to_server
+from registry import metrics
 from registry.artifacts import Artifacts
 from registry.catalog import Catalog
 from registry.changes import Changes
@@ -31,6 +33,7 @@ from registry.watch import Watch
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["Registry"].full_name
 ENDPOINT_FILE = "registry.endpoint"
+SCRAPE_TIMEOUT_S = 5.0
 
 # One process a port: with the option on, a second registry would take half of the first one's calls in silence.
 # Watching gateways ping every 10 s without data in between, which grpc would take for abuse.
@@ -59,6 +62,7 @@ class App:
     loop: asyncio.Task[None] | None = None
     lock: IO[str] | None = None
     port: int = 0
+    http: web.Server | None = None
 
     async def start(self) -> str:
         """Serves, and returns host:port. Raises: CannotStart."""
@@ -70,6 +74,8 @@ class App:
         await self.health.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
         await self.health.set("", health_pb2.HealthCheckResponse.SERVING)
         self.loop = asyncio.create_task(self.parts.controller.run(self.config.rollout_interval_s), name="rollouts")
+        if self.config.metrics_port:
+            self.http = _metrics(self.config, self.parts)
         endpoint = f"{self.config.host}:{self.port}"
         write_whole(self._endpoint_file, endpoint)
         return endpoint
@@ -87,6 +93,8 @@ class App:
         """Ends everything within the drain timeout and a moment; safe after a start that failed half-way."""
         # No new callers, no new decisions, watchers told to come back, calls under way, changes under way, the database
         await self.health.enter_graceful_shutdown()
+        if self.http is not None:
+            await asyncio.to_thread(self.http.stop)
         await self._stop_loop()
         self.parts.watch.close()
         await self.server.stop(self.config.drain_timeout_s)
@@ -143,6 +151,20 @@ def _server(parts: Parts, calls_limit: int) -> tuple[grpc.aio.Server, "health.ai
     names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
     return server, checks
+
+
+def _metrics(config: Config, parts: Parts) -> web.Server:
+    """/metrics, in threads that ask this loop. Raises: CannotStart."""
+    loop = asyncio.get_running_loop()
+
+    def scrape(openmetrics: bool) -> bytes:
+        answer = metrics.scrape(parts.controller, parts.stats, parts.watch, openmetrics=openmetrics)
+        return asyncio.run_coroutine_threadsafe(answer, loop).result(SCRAPE_TIMEOUT_S)
+
+    try:
+        return web.Server((config.host, config.metrics_port), {"/metrics": web.metrics_page(scrape)})
+    except OSError as error:
+        raise CannotStart(f"metrics_port {config.metrics_port} of {config.host}: {error.strerror}") from None
 
 
 def now_unix_ms() -> int:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, get_type_hints
 from gnomon.errors import InvalidInput
 
 ENVIRONMENT_PREFIX = "GNOMON_REGISTRY_"
+PORTS = ("port", "metrics_port")
 KIND_NAMES = {int: "a whole number", float: "a number", str: "text", Path: "a path"}
 
 
@@ -25,6 +26,9 @@ class Config:
     )
     host: str = field(default="127.0.0.1", metadata={"help": "address to listen on"})
     port: int = field(default=8501, metadata={"help": "port to listen on; 0 picks a free one"})
+    metrics_port: int = field(
+        default=0, metadata={"help": "port of /metrics over HTTP, on the same address; 0: there is none"}
+    )
     drain_timeout_s: float = field(default=5.0, metadata={"help": "longest wait for calls in flight when stopping"})
     rollout_interval_s: float = field(default=0.25, metadata={"help": "time between two looks at the running rollouts"})
     gateway_silent_s: float = field(
@@ -45,13 +49,14 @@ class Config:
     log_level: str = field(default="INFO", metadata={"help": "DEBUG, INFO, WARNING or ERROR"})
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65_535:
-            raise InvalidInput(f"port {self.port}: 0 to 65535 expected")
+        for name in PORTS:
+            if not 0 <= getattr(self, name) <= 65_535:
+                raise InvalidInput(f"{name} {getattr(self, name)}: 0 to 65535 expected")
         if not 0 < self.drift_alpha < 1:
             raise InvalidInput(f"drift_alpha {self.drift_alpha}: between 0 and 1 expected")
         if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise InvalidInput(f"log_level {self.log_level!r}: DEBUG, INFO, WARNING or ERROR expected")
-        for name in (option.name for option in dataclasses.fields(self) if option.name != "port"):
+        for name in (option.name for option in dataclasses.fields(self) if option.name not in PORTS):
             number = getattr(self, name)
             if isinstance(number, int | float) and not 0 < number < math.inf:
                 raise InvalidInput(f"{name} {number}: a positive number expected")

@@ -68,6 +68,11 @@ class Stats:
         oldest_s = self._monotonic_s() - self._silent_s
         return tuple(seen for seen in self._seen.values() if seen.at_s >= oldest_s)
 
+    def seen(self) -> list[tuple[Seen, float]]:
+        """Every gateway that was heard of since the start, and how many seconds ago."""
+        now_s = self._monotonic_s()
+        return [(seen, now_s - seen.at_s) for seen in self._seen.values()]
+
     def arms(self, model: str, epochs: Iterable[int]) -> tuple[ArmStats, ...]:
         """Counts of a model's arms in these epochs, added over gateways: one for each epoch, version and role."""
         return tuple(sum_arms(counts) for counts in _grouped(self._arms, model, set(epochs)))

@@ -55,6 +55,7 @@ class Tick:
         return cls(rows, counts, change, reported, (change, text))
 
 
+Version = tuple[str, int]
 ProfileOf = Callable[[str, int], Profile | None]
 Tables = dict[tuple[int, int], NDArray[Any] | None]  # by (direction, index)
 
@@ -108,6 +109,18 @@ class Drift:
                 return None
             self._binners[key] = Binner(profile)
         return self._binners[key]
+
+    def profile(self, model: str, version: int) -> Profile | None:
+        """That of a version whose rows are counted."""
+        binner = self._binner(model, version)
+        return None if binner is None else binner.profile
+
+    def window(self, version: Version, after_tick: int) -> tuple[int, NDArray[np.int64] | None]:
+        """Rows and counts (slots,) of a version's sub-windows after one, added up; None where there are none."""
+        ticks = [tick for key, tick in self.ticks.items() if key[:2] == version and key.tick > after_tick]
+        if len({len(tick.counts) for tick in ticks}) != 1:  # none, or its profile was another once
+            return 0, None
+        return sum(tick.rows for tick in ticks), np.sum([tick.counts for tick in ticks], axis=0)
 
     def report(self, limit_bytes: int) -> tuple[tuple[DriftTick, ...], dict[TickKey, int]]:
         """What the registry is to be told, oldest first, and the changes it then knows of.

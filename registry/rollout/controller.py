@@ -55,6 +55,14 @@ class Controller:
     async def list_of(self, model: str) -> list[Rollout]:
         return [self._with_latest(rollout) for rollout in await self._store.run(self._ledger.list_of, model)]
 
+    async def running(self) -> list[Rollout]:
+        """Every running rollout of every model."""
+        return [self._with_latest(ongoing.rollout) for ongoing in await self._store.run(self._ledger.running)]
+
+    async def latest_states(self) -> list[tuple[str, int, str]]:
+        """(model, version, state) of each model's latest rollout."""
+        return await self._store.run(self._ledger.latest_states)
+
     async def abort(self, model: str, reason: str, actor: str) -> Rollout:
         """Stops what runs. Raises: ModelNotFound, RolloutNotFound, IllegalTransition: nothing runs."""
         latest = (await self.get(model)).latest

@@ -41,6 +41,10 @@ class Ledger:
         with self._database.transaction() as connection:
             return rollouts.list_running(connection)
 
+    def latest_states(self) -> list[tuple[str, int, str]]:
+        with self._database.transaction() as connection:
+            return rollouts.latest_states(connection)
+
     def origin(self, model: str, number: int) -> Route:
         """The route a rollout of this version would start from. Raises: what `check_start` and the look-ups raise."""
         with self._database.transaction() as connection:

@@ -11,6 +11,8 @@ from gnomon.rollout import Decision, Rollout
 from registry.store import tables, versions
 from registry.store.rows import decision_of, rollout_of, row_of_decision, row_of_rollout
 
+STATES_SHOWN = 1_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ongoing:
@@ -58,6 +60,16 @@ def list_running(connection: Connection) -> list[Ongoing]:
     return [
         Ongoing(rollout=_whole(connection, row), baseline_epoch=row.baseline_epoch, tau_us=row.tau_us) for row in rows
     ]
+
+
+def latest_states(connection: Connection) -> list[tuple[str, int, str]]:
+    """(model, version, state) of each model's latest rollout, in lower case; of STATES_SHOWN models at most."""
+    table = tables.rollouts
+    newest = select(table.c.model, func.max(table.c.id).label("id")).group_by(table.c.model).subquery()
+    joined = table.join(newest, (table.c.model == newest.c.model) & (table.c.id == newest.c.id))
+    query = select(table.c.model, table.c.version, table.c.state).select_from(joined).order_by(table.c.model)
+    rows = connection.execute(query.limit(STATES_SHOWN))
+    return [(row.model, row.version, RolloutState(row.state).name.lower()) for row in rows]
 
 
 def get_rollout(connection: Connection, model: str, id: int = 0) -> Rollout:  # noqa: A002 - the message's own name

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gateway import observer as observing
-from gateway.journal.format import ANSWERED, FAILED, LIVE_OUTPUT, OUTPUT, REJECTED, RULE_CODES
+from gateway.journal.format import ANSWERED, FAILED, LIVE_OUTPUT, OUTPUT, PREDICTION_DTYPE, REJECTED, RULE_CODES
 from gateway.journal.writer import Record, TensorRecord, Writer
 from gateway.observe.arms import ArmKey, Arms
 from gateway.observe.drift import TickKey
@@ -120,7 +120,8 @@ def test_the_page_has_calls_and_a_cumulative_histogram(house):
     buckets = {
         dict(key[1:])["le"]: value for key, value in values.items() if key[0] == "gnomon_call_latency_seconds_bucket"
     }
-    assert [buckets[edge] for edge in ("0.0005", "0.001", "1.0", "2.5", "10.0", "+Inf")] == [1, 2, 2, 3, 3, 4]
+    assert [buckets[edge] for edge in ("0.0001", "0.0008", "1.6384", "3.2768", "+Inf")] == [1, 2, 2, 3, 4]
+    assert [buckets[budget] for budget in ("0.001", "0.005")] == [2, 2], "an edge at each threshold of the route"
     assert values["gnomon_call_latency_seconds_sum", *labels] == 62_000_700_000
     assert values["gnomon_consumer_read_total", ("consumer", "observer"), ("journal", "w00")] == 4
 
@@ -272,8 +273,7 @@ def test_reported_sub_windows_left_behind_are_closed_and_later_rows_for_them_cou
 
 def test_old_epochs_lose_their_detail_and_keep_their_calls():
     arms = Arms()
-    names = ("status", "epoch", "version", "role", "rule", "total_ns", "run_ns")
-    headers = np.zeros(1, [(name, "<u8") for name in names])
+    headers = np.zeros(1, PREDICTION_DTYPE)
     for epoch in range(1, 101):
         headers["status"], headers["epoch"], headers["version"], headers["role"] = ANSWERED, epoch, 1, 1
         arms.update("m", headers, np.ones(1, bool), {})
