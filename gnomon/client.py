@@ -160,6 +160,23 @@ class RegistryClient(_Client):
         """Stops the running rollout; traffic goes back to the baseline."""
         return self._rollout(self._stub.AbortRollout, pb.AbortRolloutRequest(model=model, reason=reason, actor=actor))
 
+    def pause_rollout(self, model: str, reason: str, actor: str) -> Rollout:
+        """It goes no further until it is resumed; gates may still stop it. Raises: IllegalTransition."""
+        return self._rollout(self._stub.PauseRollout, pb.PauseRolloutRequest(model=model, reason=reason, actor=actor))
+
+    def resume_rollout(self, model: str, reason: str, actor: str) -> Rollout:
+        """Goes on with the step it was paused in, whose clock starts anew. Raises: IllegalTransition."""
+        return self._rollout(self._stub.ResumeRollout, pb.ResumeRolloutRequest(model=model, reason=reason, actor=actor))
+
+    def promote_rollout(self, model: str, reason: str, actor: str) -> Rollout:
+        """Puts the candidate in production at once, past the steps and gates that are left."""
+        request = pb.PromoteRolloutRequest(model=model, reason=reason, actor=actor)
+        return self._rollout(self._stub.PromoteRollout, request)
+
+    def approve_step(self, model: str, reason: str, actor: str) -> Rollout:
+        """Says yes to the running step of the rollout. Raises: IllegalTransition: it asks for nobody's."""
+        return self._rollout(self._stub.ApproveStep, pb.ApproveStepRequest(model=model, reason=reason, actor=actor))
+
     def get_drift(self, model: str, version: int = 0, from_unix_ms: int = 0, to_unix_ms: int = 0) -> Drift:
         """Drift of what a version (0: the stable arm's) was asked, in [from, to)."""
         request = pb.GetDriftRequest(model=model, version=version, from_unix_ms=from_unix_ms, to_unix_ms=to_unix_ms)

@@ -118,7 +118,8 @@ def build(config: Config) -> App:
     watch = Watch(config.watchers_limit)
     changes = Changes(store, catalog.desired_state, watch)
     stats = Stats(time.monotonic, silent_s=config.gateway_silent_s, ticks_kept=config.drift_ticks_kept)
-    controller = Controller(Ledger(database, now_unix_ms), stats, store, changes, time.monotonic)
+    ledger = Ledger(database, now_unix_ms)
+    controller = Controller(ledger, stats, store, changes, time.monotonic, late_s=config.gateway_late_s)
     parts = Parts(
         catalog=catalog,
         artifacts=artifacts,

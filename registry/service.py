@@ -159,8 +159,27 @@ class Service(RegistryServicer):
 
     @unary
     async def AbortRollout(self, request: pb.AbortRolloutRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.abort, request)
+
+    @unary
+    async def PauseRollout(self, request: pb.PauseRolloutRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.pause, request)
+
+    @unary
+    async def ResumeRollout(self, request: pb.ResumeRolloutRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.resume, request)
+
+    @unary
+    async def PromoteRollout(self, request: pb.PromoteRolloutRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.promote, request)
+
+    @unary
+    async def ApproveStep(self, request: pb.ApproveStepRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.approve, request)
+
+    async def _by_hand(self, change: Any, request: Any) -> Any:
         model, actor = check_model_name(request.model), named("actor", request.actor)
-        return wire.message_of(await self._parts.controller.abort(model, request.reason, actor))
+        return wire.message_of(await change(model, request.reason, actor))
 
     # Gateways
 

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 from gnomon.domain import ALL_BP, Role
 from gnomon.evidence import ArmStats, Histogram, PairStats
+from gnomon.plan import P99_CALLS
 from gnomon.rollout import Rollout
 from gnomon.stats import latency
 from gnomon.stats.sequential import Segment
+from registry.store.rollouts import Frozen
 
 BUDGET, TAU = 0, 1  # places in a rollout route's latency_thresholds_us
 TAU_SHARE = 0.99
-TAU_CALLS = 100  # fewer have no p99
+BEGINNINGS = ("started", "advanced", "guarded")  # decisions that put a route of the rollout in force
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +31,11 @@ class Events:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What the gates look at. Over all canary epochs of the rollout, or all its shadow epochs, up to now."""
+    """What the gates look at. Over all epochs of the running step's phase: shadow, canary, or guard."""
 
     over_budget: Events = Events()
-    over_tau: tuple[Segment, ...] = ()  # a segment each canary epoch
-    canary_errors: Events = Events()
+    over_tau: tuple[Segment, ...] = ()  # a segment each epoch
+    canary_errors: Events = Events()  # of the candidate where it answers
     disagreements: Events = Events()
     slow_runs: Events = Events()
     run_bound_us: float | None = None  # of the running step; None: no run of stable seen
@@ -43,10 +45,14 @@ class Evidence:
 
 
 def epochs_of(rollout: Rollout) -> dict[int, int]:
-    """Epoch to step, of every step the rollout has begun."""
-    return {
-        decision.epoch: decision.step for decision in rollout.decisions if decision.action in ("started", "advanced")
-    }
+    """Epoch to step, of every step the rollout has begun; the guard counts as one."""
+    return {decision.epoch: decision.step for decision in rollout.decisions if decision.action in BEGINNINGS}
+
+
+def epochs_of_phase(rollout: Rollout) -> set[int]:
+    """Those of the running step's phase."""
+    phase = rollout.policy.phase
+    return {epoch for epoch, step in epochs_of(rollout).items() if phase(step) is phase(rollout.step)}
 
 
 def epoch_of(rollout: Rollout) -> int:
@@ -55,12 +61,16 @@ def epoch_of(rollout: Rollout) -> int:
 
 
 def evidence_of(rollout: Rollout, arms: Sequence[ArmStats], pairs: Sequence[PairStats]) -> Evidence:
-    """Evidence from the counts of the rollout's epochs, each added over gateways."""
-    now = epoch_of(rollout)
-    canary = [arm for arm in arms if arm.role is Role.CANARY and arm.version == rollout.version]
+    """Evidence from the counts of the rollout's epochs, each added over gateways.
+
+    Under a guard the roles are swapped: the candidate is stable, and the old version the canary beside it.
+    """
+    now, epochs = epoch_of(rollout), epochs_of_phase(rollout)
+    arms = [arm for arm in arms if arm.epoch in epochs]
     shadow = [arm for arm in arms if arm.role is Role.SHADOW and arm.version == rollout.version]
-    stable = {arm.epoch: arm for arm in arms if arm.role is Role.STABLE and arm.version == rollout.baseline}
-    paired = [pair for pair in pairs if pair.version == rollout.version]
+    canary = [arm for arm in arms if arm.role is not Role.SHADOW and arm.version == rollout.version]
+    stable = {arm.epoch: arm for arm in arms if arm.role is not Role.SHADOW and arm.version == rollout.baseline}
+    paired = [pair for pair in pairs if pair.version == rollout.version and pair.epoch in epochs]
     ratio = rollout.policy.max_run_ratio
     return Evidence(
         over_budget=_over_budget(canary, now),
@@ -75,12 +85,14 @@ def evidence_of(rollout: Rollout, arms: Sequence[ArmStats], pairs: Sequence[Pair
     )
 
 
-def frozen_tau_us(stable: Sequence[ArmStats], budget_us: int | None) -> int | None:
-    """Stable's p99 before the first canary call; the budget where it has under 100 calls; None without either."""
+def frozen_of(stable: Sequence[ArmStats], budget_us: int | None) -> Frozen | None:
+    """Stable's p99 and median before the first canary call; under 100 calls the budget alone, None without one."""
     histogram = latency.Histogram()
     for arm in stable:
         histogram.merge(_histogram(arm.latency))
-    return budget_us if histogram.count < TAU_CALLS else math.ceil(histogram.quantile(TAU_SHARE))
+    if histogram.count >= P99_CALLS:
+        return Frozen(p99_us=math.ceil(histogram.quantile(TAU_SHARE)), p50_us=math.ceil(histogram.quantile(0.5)))
+    return None if budget_us is None else Frozen(p99_us=budget_us)
 
 
 def _over_budget(canary: Sequence[ArmStats], now: int) -> Events:
@@ -102,7 +114,7 @@ def _segment(canary: ArmStats, stable: ArmStats | None) -> Segment:
 
 def _compared(rollout: Rollout, canary: Sequence[ArmStats], stable: ArmStats | None) -> int:
     """Canary calls of the step that stable calls stood beside; at all traffic there are none to ask for."""
-    alone = rollout.policy.steps[rollout.step].weight_bp == ALL_BP
+    alone = rollout.policy.whole[rollout.step].weight_bp == ALL_BP
     beside = stable is not None and stable.answered > 0 and len(stable.over) > TAU
     return sum(arm.answered for arm in canary if len(arm.over) > TAU) if alone or beside else 0
 

@@ -2,8 +2,8 @@
 
 from gnomon.domain import Role, Route, Version
 from gnomon.errors import ApprovalMissing, GateNotPassed, IllegalTransition, Precondition
+from gnomon.plan import P99_CALLS
 from gnomon.rollout import Policy, Rollout
-from registry.rollout.evidence import TAU_CALLS
 
 
 def check_start(candidate: Version, route: Route | None, running: Rollout | None) -> Route:
@@ -29,8 +29,8 @@ def check_comparable(policy: Policy, route: Route, stable_calls: int) -> None:
     Raises: GateNotPassed.
     """
     begins_at_once = policy.steps[0].role is Role.CANARY and policy.max_latency_ratio is not None
-    if begins_at_once and stable_calls < TAU_CALLS:
+    if begins_at_once and stable_calls < P99_CALLS:
         raise GateNotPassed(
             f"version {route.stable.version} of {route.model!r} has {stable_calls} calls reported in epoch "
-            f"{route.revision}; its p99 needs {TAU_CALLS}: begin with a shadow step, or wait for them"
+            f"{route.revision}; its p99 needs {P99_CALLS}: begin with a shadow step, or wait for them"
         )

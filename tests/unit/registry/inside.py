@@ -35,10 +35,10 @@ class Inside:
         self.store = Lane("store")
         self.watch = Watch(8)
         self.catalog = Catalog(self.database, lambda digest: 1, lambda: int(self.now_s * 1000))
-        self.stats = Stats(lambda: self.now_s, silent_s=10.0, ticks_kept=100)
+        self.stats = Stats(lambda: self.now_s, silent_s=30.0, ticks_kept=100)
         changes = Changes(self.store, self.catalog.desired_state, self.watch)
         ledger = Ledger(self.database, lambda: int(self.now_s * 1000))
-        self.controller = Controller(ledger, self.stats, self.store, changes, lambda: self.now_s)
+        self.controller = Controller(ledger, self.stats, self.store, changes, lambda: self.now_s, late_s=8.0)
 
     def restart(self) -> None:
         """What the database holds survives; what gateways told, and clocks, do not."""
@@ -70,7 +70,11 @@ class Inside:
         return await self.controller.get(MODEL)
 
     def serve(self, *failures: LoadFailure) -> None:
-        """The one gateway serves whatever is wanted of it."""
+        """The one gateway serves whatever is wanted of it, and says so; without news it reports what it did before."""
+        self.serve_without_counts(*failures)
+        self.stats.report(StatsReport(gateway_id="g1"))
+
+    def serve_without_counts(self, *failures: LoadFailure) -> None:
         applied = self.catalog.desired_state().revision
         self.stats.report_status(GatewayStatus(gateway_id="g1", applied_revision=applied, failures=failures))
 
