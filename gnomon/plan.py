@@ -19,9 +19,14 @@ GATES: tuple[tuple[str, str, tuple[Phase, ...]], ...] = (
     ("shadow_run", "max_run_ratio", (Phase.SHADOW,)),
     ("p99_budget", "p99_budget_us", ANSWERS),
     ("p99_vs_stable", "max_latency_ratio", ANSWERS),
+    ("p50_vs_stable", "max_median_ratio", ANSWERS),
     ("errors", "max_error_share", (Phase.SHADOW, *ANSWERS)),
+    ("score_psi", "max_score_psi", ANSWERS),
+    ("score_ks", "max_score_ks", ANSWERS),
+    ("input_drift", "max_input_psi", ANSWERS),
 )
-COMPARING = ("p99_vs_stable",)  # they need calls of both versions at once
+LATENCIES = ("p99_vs_stable", "p50_vs_stable")  # against those of stable before the first canary call
+COMPARING = (*LATENCIES, "score_psi", "score_ks")  # they need calls of both versions at once
 
 
 def list_tests(policy: Policy) -> tuple[tuple[Phase, str], ...]:
@@ -94,6 +99,7 @@ def check_can_finish(policy: Policy) -> None:
             raise InvalidInput(f"{field}: gate {gate} is asked in {asked[0].value} steps, and there is none")
         if getattr(policy, field) is not None and gate in COMPARING:
             _check_comparing(policy, field)
+            _check_stable_known(policy, gate, field)
 
 
 def _check_step(index: int, step: Step) -> None:
@@ -109,9 +115,14 @@ def _check_comparing(policy: Policy, field: str) -> None:
         raise InvalidInput(f"{field}: no canary step leaves stable any calls to compare with; add one below 100 %")
     if policy.guard is not None and policy.guard.holdback_bp == 0:
         raise InvalidInput(f"{field}: a guard with holdback_bp 0 has nothing to compare with; hold some calls back")
+
+
+def _check_stable_known(policy: Policy, gate: str, field: str) -> None:
+    """A p99_budget_us stands for a p99 that is not known; nothing does for a median."""
+    replaced = gate == "p99_vs_stable" and policy.p99_budget_us is not None
     shadowed = [step.min_calls for index, step in enumerate(policy.steps) if policy.phase(index) is Phase.SHADOW]
-    if shadowed and max(shadowed) < P99_CALLS and policy.p99_budget_us is None:
+    if gate in LATENCIES and shadowed and max(shadowed) < P99_CALLS and not replaced:
         raise InvalidInput(
-            f"{field}: shadow steps of at most {max(shadowed)} calls need not tell stable's p99, which takes "
-            f"{P99_CALLS}; ask for more, or name a p99_budget_us to take its place"
+            f"{field}: shadow steps of at most {max(shadowed)} calls need not tell stable's latencies, which takes "
+            f"{P99_CALLS}; ask for more" + (", or name a p99_budget_us" if gate == "p99_vs_stable" else "")
         )

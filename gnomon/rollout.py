@@ -8,6 +8,7 @@ from gnomon.domain import ALL_BP, OnTimeout, Role, RolloutState
 from gnomon.errors import InvalidInput
 
 MAX_HOLDBACK_BP = ALL_BP // 2
+MEDIAN_RATIO = 2  # half of stable's calls are over its median, and no more than all of the candidate's can be
 
 
 class Phase(enum.Enum):
@@ -82,6 +83,10 @@ class Policy:
     max_disagreement_share: float | None = None
     max_run_ratio: float | None = None
     guard: Guard | None = None
+    max_median_ratio: float | None = None
+    max_score_psi: float | None = None
+    max_score_ks: float | None = None
+    max_input_psi: float | None = None
 
     def __post_init__(self) -> None:
         if not self.steps:
@@ -94,11 +99,16 @@ class Policy:
         weights = [step.weight_bp for step in self.steps if step.role is Role.CANARY]
         if weights != sorted(set(weights)):
             raise InvalidInput(f"canary weights {weights}: each must be above the one before")
-        for name in ("max_error_share", "max_disagreement_share"):
+        if self.max_median_ratio is not None and not 0 < self.max_median_ratio < MEDIAN_RATIO:
+            raise InvalidInput(
+                f"max_median_ratio {self.max_median_ratio}: between 0 and {MEDIAN_RATIO} expected: all calls of the "
+                "candidate are over stable's median at twice its share"
+            )
+        for name in ("max_error_share", "max_disagreement_share", "max_score_ks"):
             share = getattr(self, name)
             if share is not None and not 0 < share < 1:
                 raise InvalidInput(f"{name} {share}: between 0 and 1 expected")
-        for name in ("p99_budget_us", "max_latency_ratio", "max_run_ratio"):
+        for name in ("p99_budget_us", "max_latency_ratio", "max_run_ratio", "max_score_psi", "max_input_psi"):
             limit = getattr(self, name)
             if limit is not None and not 0 < limit < math.inf:
                 raise InvalidInput(f"{name} {limit}: a positive number expected")

@@ -23,6 +23,7 @@ from registry.changes import Changes
 from registry.config import Config
 from registry.rollout.controller import Controller
 from registry.rollout.ledger import Ledger
+from registry.rollout.profiles import Profiles
 from registry.service import Parts, Service
 from registry.stats import Stats
 from registry.store.database import Database
@@ -119,7 +120,17 @@ def build(config: Config) -> App:
     changes = Changes(store, catalog.desired_state, watch)
     stats = Stats(time.monotonic, silent_s=config.gateway_silent_s, ticks_kept=config.drift_ticks_kept)
     ledger = Ledger(database, now_unix_ms)
-    controller = Controller(ledger, stats, store, changes, time.monotonic, late_s=config.gateway_late_s)
+    profiles = Profiles(catalog, artifacts, store, files)
+    controller = Controller(
+        ledger,
+        stats,
+        store,
+        changes,
+        time.monotonic,
+        profile_of=profiles.of,
+        measuring=files,
+        late_s=config.gateway_late_s,
+    )
     parts = Parts(
         catalog=catalog,
         artifacts=artifacts,

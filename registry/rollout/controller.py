@@ -12,13 +12,15 @@ from collections.abc import Callable
 from gnomon.domain import Role, Route
 from gnomon.errors import StaleRevision
 from gnomon.plan import check_can_finish
-from gnomon.rollout import GateVerdict, Policy, Rollout
+from gnomon.rollout import GateVerdict, Phase, Policy, Rollout
 from registry.changes import Changes
 from registry.rollout.decide import Action, Advance, Hold, Promote, Snapshot, Stop, Wait, next_action
+from registry.rollout.distances import AllApart, Arm, is_asked, measure
 from registry.rollout.evidence import epochs_of, frozen_of
 from registry.rollout.ledger import Ledger
 from registry.rollout.pace import Pace
 from registry.rollout.policy import check_comparable
+from registry.rollout.profiles import ProfileOf, check_profiles
 from registry.stats import Stats
 from registry.store.rollouts import Frozen, Ongoing
 from registry.threads import Lane
@@ -39,6 +41,8 @@ class Controller:
         changes: Changes,
         monotonic_s: Callable[[], float],
         *,
+        profile_of: ProfileOf,
+        measuring: Lane,
         late_s: float,
     ) -> None:
         self._ledger = ledger
@@ -46,6 +50,8 @@ class Controller:
         self._store = store
         self._changes = changes
         self._monotonic_s = monotonic_s
+        self._profile_of = profile_of
+        self._measuring = measuring
         self._late_s = late_s
         self._began_s: dict[StepKey, float] = {}
         self._paces: dict[StepKey, Pace] = {}
@@ -59,6 +65,7 @@ class Controller:
         """
         check_can_finish(policy)
         before = await self._store.run(self._ledger.origin, model, number)
+        await check_profiles(policy, self._profile_of, model, number, before.stable.version)
         frozen = self._frozen(before, policy)
         return await self._changes.make(self._ledger.start, model, number, policy, actor, frozen, epoch=before.revision)
 
@@ -103,7 +110,7 @@ class Controller:
         self._forget_others(running)
         for ongoing in running:
             try:
-                await self._apply(ongoing, next_action(self._observe(ongoing)))
+                await self._apply(ongoing, next_action(await self._observe(ongoing)))
             except StaleRevision as lost:
                 log.info("%s; looking again", lost)
 
@@ -112,7 +119,7 @@ class Controller:
         latest = (await self.get(model)).latest
         return self._with_latest(await self._changes.make(change, model, reason, actor, latest))
 
-    def _observe(self, ongoing: Ongoing) -> Snapshot:
+    async def _observe(self, ongoing: Ongoing) -> Snapshot:
         rollout, now_s = ongoing.rollout, self._monotonic_s()
         epochs = epochs_of(rollout)
         return Snapshot(
@@ -122,8 +129,20 @@ class Controller:
             gateways=self._stats.gateways(),
             began_s=self._began_s.setdefault(_key(rollout), now_s),
             now_s=now_s,
+            apart=await self._apart(rollout),
             late_s=self._late_s,
         )
+
+    async def _apart(self, rollout: Rollout) -> AllApart | None:
+        """How far distributions are apart, where a gate of the running step asks."""
+        if not is_asked(rollout.policy) or rollout.policy.phase(rollout.step) is Phase.SHADOW:
+            return None
+        ours, theirs = [await self._arm(rollout.model, number) for number in (rollout.version, rollout.baseline)]
+        return None if ours is None else await self._measuring.run(measure, rollout, ours, theirs)
+
+    async def _arm(self, model: str, number: int) -> Arm | None:
+        profile = await self._profile_of(model, number)
+        return None if profile is None else Arm(profile=profile, ticks=self._stats.ticks(model, number))
 
     async def _apply(self, ongoing: Ongoing, action: Action) -> None:
         rollout, make = ongoing.rollout, self._changes.make

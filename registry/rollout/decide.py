@@ -7,6 +7,7 @@ from gnomon.domain import OnTimeout, Role, RolloutState
 from gnomon.evidence import ArmStats, PairStats
 from gnomon.rollout import GateVerdict, Phase
 from registry.rollout import waits
+from registry.rollout.distances import AllApart
 from registry.rollout.evidence import epoch_of, epochs_of, evidence_of, frozen_of
 from registry.rollout.gates import FAIL, NEED_MORE, PASS, judge
 from registry.rollout.routes import describe
@@ -24,6 +25,7 @@ class Snapshot:
     gateways: tuple[Seen, ...] = ()  # those that are known
     began_s: float = 0.0  # of the running step, by the monotonic clock
     now_s: float = 0.0
+    apart: AllApart | None = None  # distributions in the running step; None: no gate asks
     late_s: float = math.inf  # a gateway that has said nothing for so long is waited for
 
 
@@ -102,7 +104,7 @@ def _verdicts(snapshot: Snapshot) -> tuple[GateVerdict, ...]:
         waits.approval(rollout),
     )
     asked = tuple(verdict for verdict in waiting if verdict is not None)
-    return asked + judge(rollout.policy, rollout.step, evidence, ongoing.frozen)
+    return asked + judge(rollout.policy, rollout.step, evidence, ongoing.frozen, snapshot.apart)
 
 
 def _onward(snapshot: Snapshot, verdicts: tuple[GateVerdict, ...]) -> Action:

@@ -15,7 +15,7 @@ from gnomon.stats import latency
 from gnomon.stats.sequential import Segment
 from registry.store.rollouts import Frozen
 
-BUDGET, TAU = 0, 1  # places in a rollout route's latency_thresholds_us
+BUDGET, TAU, MEDIAN = 0, 1, 2  # places in a rollout route's latency_thresholds_us
 TAU_SHARE = 0.99
 BEGINNINGS = ("started", "advanced", "guarded")  # decisions that put a route of the rollout in force
 
@@ -34,7 +34,8 @@ class Evidence:
     """What the gates look at. Over all epochs of the running step's phase: shadow, canary, or guard."""
 
     over_budget: Events = Events()
-    over_tau: tuple[Segment, ...] = ()  # a segment each epoch
+    over_tau: tuple[Segment, ...] = ()  # slower than stable's p99, a segment each epoch
+    over_median: tuple[Segment, ...] = ()  # slower than stable's median
     canary_errors: Events = Events()  # of the candidate where it answers
     disagreements: Events = Events()
     slow_runs: Events = Events()
@@ -42,6 +43,7 @@ class Evidence:
     shadow_errors: Events = Events()
     pairs_in_step: int = 0
     compared_in_step: int = 0  # answered canary calls for which over_tau was counted
+    medians_in_step: int = 0  # and over_median
 
 
 def epochs_of(rollout: Rollout) -> dict[int, int]:
@@ -74,14 +76,16 @@ def evidence_of(rollout: Rollout, arms: Sequence[ArmStats], pairs: Sequence[Pair
     ratio = rollout.policy.max_run_ratio
     return Evidence(
         over_budget=_over_budget(canary, now),
-        over_tau=tuple(_segment(arm, stable.get(arm.epoch)) for arm in canary if len(arm.over) > TAU),
+        over_tau=_segments(canary, stable, TAU),
+        over_median=_segments(canary, stable, MEDIAN),
         canary_errors=_errors(canary, now),
         disagreements=_disagreements(paired, now),
         slow_runs=_slow_runs(paired, stable, ratio, now) if ratio is not None else Events(),
         run_bound_us=_run_bound_us(stable.get(now), ratio) if ratio is not None else None,
         shadow_errors=_errors(shadow, now),
         pairs_in_step=sum(pair.pairs for pair in paired if pair.epoch == now),
-        compared_in_step=_compared(rollout, [arm for arm in canary if arm.epoch == now], stable.get(now)),
+        compared_in_step=_compared(rollout, [arm for arm in canary if arm.epoch == now], stable.get(now), TAU),
+        medians_in_step=_compared(rollout, [arm for arm in canary if arm.epoch == now], stable.get(now), MEDIAN),
     )
 
 
@@ -104,19 +108,23 @@ def _over_budget(canary: Sequence[ArmStats], now: int) -> Events:
     )
 
 
-def _segment(canary: ArmStats, stable: ArmStats | None) -> Segment:
+def _segments(canary: Sequence[ArmStats], stable: dict[int, ArmStats], place: int) -> tuple[Segment, ...]:
+    return tuple(_segment(arm, stable.get(arm.epoch), place) for arm in canary if len(arm.over) > place)
+
+
+def _segment(canary: ArmStats, stable: ArmStats | None, place: int) -> Segment:
     """(events of the canary, events of both, the canary's share of calls) of one epoch."""
-    beside = stable if stable is not None and len(stable.over) > TAU else None
+    beside = stable if stable is not None and len(stable.over) > place else None
     answered = canary.answered + (beside.answered if beside else 0)
-    events = canary.over[TAU] + (beside.over[TAU] if beside else 0)
-    return canary.over[TAU], events, canary.answered / answered if answered else 0.0
+    events = canary.over[place] + (beside.over[place] if beside else 0)
+    return canary.over[place], events, canary.answered / answered if answered else 0.0
 
 
-def _compared(rollout: Rollout, canary: Sequence[ArmStats], stable: ArmStats | None) -> int:
+def _compared(rollout: Rollout, canary: Sequence[ArmStats], stable: ArmStats | None, place: int) -> int:
     """Canary calls of the step that stable calls stood beside; at all traffic there are none to ask for."""
     alone = rollout.policy.whole[rollout.step].weight_bp == ALL_BP
-    beside = stable is not None and stable.answered > 0 and len(stable.over) > TAU
-    return sum(arm.answered for arm in canary if len(arm.over) > TAU) if alone or beside else 0
+    beside = stable is not None and stable.answered > 0 and len(stable.over) > place
+    return sum(arm.answered for arm in canary if len(arm.over) > place) if alone or beside else 0
 
 
 def _errors(arms: Sequence[ArmStats], now: int) -> Events:

@@ -10,14 +10,17 @@ need_more: silence is never a pass.
 Weakness: calls are taken as independent, so a burst on one machine counts as many bad events.
 """
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gnomon.domain import ALL_BP
 from gnomon.plan import MEDIAN_SHARE, P99_SHARE, fail_at, gates_of, must_be_shown
 from gnomon.rollout import GateVerdict, Phase, Policy
 from gnomon.stats.sequential import Segment, calls_needed, compliance_log_e, exceedance_log_e, label_log_e
+from registry.rollout.distances import AllApart, Apart
 from registry.rollout.evidence import Events, Evidence
 from registry.store.rollouts import Frozen
 
@@ -37,16 +40,19 @@ class Bar:
         return math.exp(-self.pass_at)
 
 
-def judge(policy: Policy, index: int, evidence: Evidence, frozen: Frozen | None) -> tuple[GateVerdict, ...]:
+def judge(
+    policy: Policy, index: int, evidence: Evidence, frozen: Frozen | None, apart: AllApart | None = None
+) -> tuple[GateVerdict, ...]:
     """The verdict of every gate that is on in step `index`, or in the guard; of `calls` alone where none is."""
     step, phase, gates = policy.whole[index], policy.phase(index), gates_of(policy, index)
+    apart = AllApart() if apart is None else apart
     bar = Bar(fail_at=fail_at(policy), pass_at=math.log(1 / policy.alpha), min_calls=step.min_calls)
     if not gates:
         return (_calls(phase, evidence, bar),)
     if phase is Phase.SHADOW:
         look = _in_shadow(policy, evidence, bar)
     else:
-        look = _in_canary(policy, evidence, bar, frozen, comply=must_be_shown(policy, index, "p99_budget"))
+        look = _in_canary(policy, index, evidence, bar, frozen, apart)
     return tuple(look[gate]() for gate in gates)
 
 
@@ -61,11 +67,18 @@ def _in_shadow(policy: Policy, evidence: Evidence, bar: Bar) -> Look:
     }
 
 
-def _in_canary(policy: Policy, evidence: Evidence, bar: Bar, frozen: Frozen | None, *, comply: bool) -> Look:
-    seen = evidence.canary_errors.in_step
+def _in_canary(
+    policy: Policy, index: int, evidence: Evidence, bar: Bar, frozen: Frozen | None, apart: AllApart
+) -> Look:
+    seen, comply = evidence.canary_errors.in_step, must_be_shown(policy, index, "p99_budget")
+    alone = policy.whole[index].weight_bp == ALL_BP
     return {
         "p99_budget": lambda: p99_budget(policy, evidence, bar, comply=comply),
         "p99_vs_stable": lambda: p99_vs_stable(policy, evidence, bar, frozen),
+        "p50_vs_stable": lambda: p50_vs_stable(policy, evidence, bar, frozen),
+        "score_psi": lambda: scores(policy, apart, bar, "psi", alone=alone),
+        "score_ks": lambda: scores(policy, apart, bar, "ks", alone=alone),
+        "input_drift": lambda: input_drift(policy, apart, bar),
         "errors": lambda: errors(policy, evidence.canary_errors, seen, bar),
     }
 
@@ -106,6 +119,46 @@ def p99_vs_stable(policy: Policy, evidence: Evidence, bar: Bar, frozen: Frozen |
     what = f"calls slower than stable's p99 of {frozen.p99_us} us"
     ratio = policy.max_latency_ratio or 1.0
     return _labels("p99_vs_stable", what, evidence.over_tau, ratio, evidence.compared_in_step, bar, frozen.p99_us)
+
+
+def p50_vs_stable(policy: Policy, evidence: Evidence, bar: Bar, frozen: Frozen | None) -> GateVerdict:
+    """Calls over stable's median may come from the candidate `max_median_ratio` times as often as its share says."""
+    if frozen is None or frozen.p50_us is None:
+        reason = "no median of stable: too few calls before the canary"
+        return GateVerdict(gate="p50_vs_stable", verdict=NEED_MORE, need=bar.min_calls, reason=reason)
+    what = f"calls slower than stable's median of {frozen.p50_us} us"
+    ratio = policy.max_median_ratio or 1.0
+    return _labels("p50_vs_stable", what, evidence.over_median, ratio, evidence.medians_in_step, bar, frozen.p50_us)
+
+
+def scores(policy: Policy, apart: AllApart, bar: Bar, kind: str, *, alone: bool) -> GateVerdict:
+    """The candidate's scores may be so far from those stable gives in the same step."""
+    limit = (policy.max_score_psi if kind == "psi" else policy.max_score_ks) or 0.0
+    gate, seen = f"score_{kind}", apart.scores
+    if alone:  # every call is the candidate's: it was judged in the steps before
+        seen = dataclasses.replace(seen, beside=seen.rows, psi=0.0, ks=0.0)
+    return _far(gate, f"{kind.upper()} of the scores of both versions", seen, kind, limit, bar)
+
+
+def input_drift(policy: Policy, apart: AllApart, bar: Bar) -> GateVerdict:
+    """Each input of the candidate may be so far from its training data."""
+    return _far("input_drift", "PSI against the training data", apart.inputs, "psi", policy.max_input_psi or 0.0, bar)
+
+
+def _far(gate: str, what: str, apart: Apart, kind: str, limit: float, bar: Bar) -> GateVerdict:
+    """A distance that is surely more than its limit fails."""
+    least, column = (apart.psi, apart.psi_of) if kind == "psi" else (apart.ks, apart.ks_of)
+    words = f"{what} is at least {least:.3f}{f' ({column})' if column else ''}; at most {limit:g} allowed"
+    numbers = {"at_least": least, "column": column, "limit": limit, "rows": apart.rows, "beside": apart.beside}
+    verdict, need = PASS, max(bar.min_calls - apart.rows, 0)
+    if least > limit:
+        verdict, need = FAIL, 0
+    elif need or not apart.beside:
+        verdict = NEED_MORE
+        words += f"; {apart.rows} of {bar.min_calls} rows seen, beside {apart.beside}"
+    return GateVerdict(
+        gate=gate, verdict=verdict, need=need, reason=words, evidence_json=json.dumps(numbers), seen=apart.rows
+    )
 
 
 def _labels(

@@ -275,7 +275,7 @@ class Guard(_message.Message):
     def __init__(self, holdback_bp: _Optional[int] = ..., min_s: _Optional[float] = ..., min_calls: _Optional[int] = ..., timeout_s: _Optional[float] = ...) -> None: ...
 
 class Policy(_message.Message):
-    __slots__ = ("steps", "alpha", "p99_budget_us", "max_latency_ratio", "max_error_share", "disagreement_tolerance", "max_disagreement_share", "max_run_ratio", "guard")
+    __slots__ = ("steps", "alpha", "p99_budget_us", "max_latency_ratio", "max_error_share", "disagreement_tolerance", "max_disagreement_share", "max_run_ratio", "guard", "max_median_ratio", "max_score_psi", "max_score_ks", "max_input_psi")
     STEPS_FIELD_NUMBER: _ClassVar[int]
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     P99_BUDGET_US_FIELD_NUMBER: _ClassVar[int]
@@ -285,6 +285,10 @@ class Policy(_message.Message):
     MAX_DISAGREEMENT_SHARE_FIELD_NUMBER: _ClassVar[int]
     MAX_RUN_RATIO_FIELD_NUMBER: _ClassVar[int]
     GUARD_FIELD_NUMBER: _ClassVar[int]
+    MAX_MEDIAN_RATIO_FIELD_NUMBER: _ClassVar[int]
+    MAX_SCORE_PSI_FIELD_NUMBER: _ClassVar[int]
+    MAX_SCORE_KS_FIELD_NUMBER: _ClassVar[int]
+    MAX_INPUT_PSI_FIELD_NUMBER: _ClassVar[int]
     steps: _containers.RepeatedCompositeFieldContainer[Step]
     alpha: float
     p99_budget_us: int
@@ -294,7 +298,11 @@ class Policy(_message.Message):
     max_disagreement_share: float
     max_run_ratio: float
     guard: Guard
-    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., alpha: _Optional[float] = ..., p99_budget_us: _Optional[int] = ..., max_latency_ratio: _Optional[float] = ..., max_error_share: _Optional[float] = ..., disagreement_tolerance: _Optional[float] = ..., max_disagreement_share: _Optional[float] = ..., max_run_ratio: _Optional[float] = ..., guard: _Optional[_Union[Guard, _Mapping]] = ...) -> None: ...
+    max_median_ratio: float
+    max_score_psi: float
+    max_score_ks: float
+    max_input_psi: float
+    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., alpha: _Optional[float] = ..., p99_budget_us: _Optional[int] = ..., max_latency_ratio: _Optional[float] = ..., max_error_share: _Optional[float] = ..., disagreement_tolerance: _Optional[float] = ..., max_disagreement_share: _Optional[float] = ..., max_run_ratio: _Optional[float] = ..., guard: _Optional[_Union[Guard, _Mapping]] = ..., max_median_ratio: _Optional[float] = ..., max_score_psi: _Optional[float] = ..., max_score_ks: _Optional[float] = ..., max_input_psi: _Optional[float] = ...) -> None: ...
 
 class GateVerdict(_message.Message):
     __slots__ = ("gate", "verdict", "need", "reason", "evidence_json", "eta_s", "seen", "log_e", "fail_at")

@@ -76,9 +76,15 @@ CANNOT = {
         policy(CANARY, max_latency_ratio=1.5, guard=dataclasses.replace(GUARD, holdback_bp=0)),
         "hold some calls back",
     ),
+    "too few pairs to tell stable's median, whatever the budget": (
+        policy(step(SHADOW, min_calls=99), CANARY, max_median_ratio=1.5, p99_budget_us=9),
+        "max_median_ratio: shadow steps of at most 99 calls",
+    ),
+    "scores with nothing to compare with": (policy(ALL, max_score_ks=0.1), "max_score_ks: no canary step leaves"),
+    "inputs of calls it does not answer": (policy(SHADOW, max_input_psi=0.1), "max_input_psi: gate input_drift"),
     "too few pairs to tell stable's p99": (
         policy(step(SHADOW, min_calls=99), CANARY, max_latency_ratio=1.5),
-        "shadow steps of at most 99 calls need not tell stable's p99",
+        "shadow steps of at most 99 calls need not tell stable's latencies",
     ),
 }
 
@@ -102,6 +108,23 @@ def test_policies_that_can_never_finish(planned: Policy, why: str) -> None:
 def test_a_guard_has_numbers_that_make_sense(wrong: dict[str, Any], why: str) -> None:
     with pytest.raises(InvalidInput, match=why):
         Guard(**{"min_s": 1.0, "min_calls": 1} | wrong)
+
+
+@pytest.mark.parametrize(
+    ("gates", "why"),
+    [
+        (
+            {"max_median_ratio": 2.0},
+            "max_median_ratio 2.0: between 0 and 2 expected: all calls of the candidate are over",
+        ),
+        ({"max_score_ks": 1.0}, "max_score_ks 1.0: between 0 and 1"),
+        ({"max_score_psi": 0.0}, "max_score_psi 0.0: a positive number"),
+        ({"max_input_psi": float("nan")}, "max_input_psi nan: a positive number"),
+    ],
+)
+def test_a_limit_that_nothing_can_break_or_keep_is_refused(gates: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        policy(CANARY, **gates)
 
 
 def test_the_calls_of_a_plan_are_those_the_gates_decide_on() -> None:

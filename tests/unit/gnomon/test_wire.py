@@ -116,6 +116,10 @@ policies = st.builds(
     max_error_share=st.none() | shares,
     disagreement_tolerance=st.none() | st.floats(0, 1),
     guard=st.none() | guards,
+    max_median_ratio=st.none() | st.floats(0.1, 1.9),
+    max_score_psi=st.none() | st.floats(0.1, 100),
+    max_score_ks=st.none() | shares,
+    max_input_psi=st.none() | st.floats(0.1, 100),
 )
 verdicts = st.builds(
     rollout.GateVerdict,
