@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gnomon.domain import ALL_BP, OnTimeout, Role, RolloutState
 from gnomon.errors import InvalidInput
 
+BEGINNINGS = ("started", "advanced", "guarded")  # decisions that put a route of the rollout in force
 MAX_HOLDBACK_BP = ALL_BP // 2
 MEDIAN_RATIO = 2  # half of stable's calls are over its median, and no more than all of the candidate's can be
 
@@ -173,3 +174,8 @@ class Rollout:
     actor: str = ""
     started_unix_ms: int = 0
     ended_unix_ms: int = 0
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """Under which it had a part of the traffic: those of its steps, and of the guard."""
+        return tuple(each.epoch for each in self.decisions if each.action in BEGINNINGS)

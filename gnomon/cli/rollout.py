@@ -1,5 +1,7 @@
 """`gnomon rollout`: plan one from a policy file, start it, watch it, and have a say in it."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -92,6 +94,33 @@ def list_rollouts(name: Name, registry: Registry = REGISTRY, as_json: AsJson = F
     for rollout in rollouts:
         shown.add_row(str(rollout.id), str(rollout.version), rollout.state.name.lower(), rollout.gate, rollout.reason)
     console.print(shown)
+
+
+@app.command()
+def predictions(
+    name: Name,
+    id: Annotated[int, typer.Option(help="Which rollout; the latest by default.")] = 0,  # noqa: A002
+    folder: Annotated[Path, typer.Option("--dir", help="Folder of `gnomon up`, or of a gateway, on this host.")] = Path(
+        "gnomon-data"
+    ),
+    sql: Annotated[bool, typer.Option("--sql", help="Print the statement for `gnomon log query` instead.")] = False,
+    registry: Registry = REGISTRY,
+    as_json: AsJson = False,
+) -> None:
+    """Every prediction that the candidate of a rollout answered, in the journals or in the exports of this host."""
+    with RegistryClient(registry) as client:
+        rollout = client.get_rollout(name, id)
+    epochs = ", ".join(map(str, rollout.epochs))
+    if sql:
+        print(
+            f"select prediction_id, request_id, arrived, epoch from predictions where model = '{name}' "
+            f"and version = {rollout.version} and epoch in ({epochs}) and status = 'answered' order by arrived"
+        )
+        return
+    command = [sys.executable, "-m", "gateway", "answered", "--dir", str(folder), "--model", name]
+    command += ["--version", str(rollout.version), "--epochs", epochs.replace(" ", "")]
+    done = subprocess.run([*command, *(["--json"] if as_json else [])], check=False)
+    raise typer.Exit(done.returncode)
 
 
 @app.command()

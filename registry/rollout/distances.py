@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 
 from gnomon.evidence import DriftTick
 from gnomon.plan import fail_at
-from gnomon.rollout import Policy, Rollout
+from gnomon.rollout import BEGINNINGS, Policy, Rollout
 from registry.drift import fitting, start_unix_ms, summed
 from registry.rollout.bounds import Binned, Distance, cuts_of, distance, log_goal
-from registry.rollout.evidence import BEGINNINGS
 
 if TYPE_CHECKING:
     from gnomon.stats.profile import Monitor, Profile

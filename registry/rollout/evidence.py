@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from gnomon.domain import ALL_BP, Role
 from gnomon.evidence import ArmStats, Histogram, PairStats
 from gnomon.plan import P99_CALLS
-from gnomon.rollout import Rollout
+from gnomon.rollout import BEGINNINGS, Rollout
 from gnomon.stats import latency
 from gnomon.stats.sequential import Segment
 from registry.store.rollouts import Frozen
 
 BUDGET, TAU, MEDIAN = 0, 1, 2  # places in a rollout route's latency_thresholds_us
 TAU_SHARE = 0.99
-BEGINNINGS = ("started", "advanced", "guarded")  # decisions that put a route of the rollout in force
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
