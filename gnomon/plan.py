@@ -24,9 +24,10 @@ GATES: tuple[tuple[str, str, tuple[Phase, ...]], ...] = (
     ("score_psi", "max_score_psi", ANSWERS),
     ("score_ks", "max_score_ks", ANSWERS),
     ("input_drift", "max_input_psi", ANSWERS),
+    ("quality", "max_wrong_ratio", ANSWERS),
 )
 LATENCIES = ("p99_vs_stable", "p50_vs_stable")  # against those of stable before the first canary call
-COMPARING = (*LATENCIES, "score_psi", "score_ks")  # they need calls of both versions at once
+COMPARING = (*LATENCIES, "score_psi", "score_ks", "quality")  # they need calls of both versions at once
 
 
 def list_tests(policy: Policy) -> tuple[tuple[Phase, str], ...]:
@@ -70,6 +71,8 @@ def must_be_shown(policy: Policy, index: int, gate: str) -> bool:
 def calls_to_pass(policy: Policy, index: int, gate: str) -> int | None:
     """The fewest calls a gate passes on, when none is bad; None: not in a thousand million."""
     step, limit = policy.whole[index], limit_of(policy, gate)
+    if gate == "quality":
+        return policy.min_outcomes
     if limit is None or not must_be_shown(policy, index, gate):
         return step.min_calls
     more = calls_needed(limit, 0, 1, policy.alpha)

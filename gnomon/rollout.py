@@ -9,6 +9,9 @@ from gnomon.errors import InvalidInput
 
 BEGINNINGS = ("started", "advanced", "guarded")  # decisions that put a route of the rollout in force
 MAX_HOLDBACK_BP = ALL_BP // 2
+POSITIVE = (
+    "p99_budget_us", "max_latency_ratio", "max_run_ratio", "max_score_psi", "max_input_psi", "max_wrong_ratio",
+)  # fmt: skip
 MEDIAN_RATIO = 2  # half of stable's calls are over its median, and no more than all of the candidate's can be
 
 
@@ -88,6 +91,9 @@ class Policy:
     max_score_psi: float | None = None
     max_score_ks: float | None = None
     max_input_psi: float | None = None
+    max_wrong_ratio: float | None = None
+    wrong_above: float = 0.5  # wrong is a score further than this from its label
+    min_outcomes: int = 100  # of the candidate, before that gate may pass
 
     def __post_init__(self) -> None:
         if not self.steps:
@@ -109,10 +115,14 @@ class Policy:
             share = getattr(self, name)
             if share is not None and not 0 < share < 1:
                 raise InvalidInput(f"{name} {share}: between 0 and 1 expected")
-        for name in ("p99_budget_us", "max_latency_ratio", "max_run_ratio", "max_score_psi", "max_input_psi"):
+        for name in POSITIVE:
             limit = getattr(self, name)
             if limit is not None and not 0 < limit < math.inf:
                 raise InvalidInput(f"{name} {limit}: a positive number expected")
+        if not 0 <= self.wrong_above < math.inf:
+            raise InvalidInput(f"wrong_above {self.wrong_above}: a number from 0 expected")
+        if self.max_wrong_ratio is not None and self.min_outcomes < 1:
+            raise InvalidInput(f"min_outcomes {self.min_outcomes}: 1 or more expected")
         tolerance = self.disagreement_tolerance
         if tolerance is not None and not 0 <= tolerance < math.inf:
             raise InvalidInput(f"disagreement_tolerance {tolerance}: a number from 0 expected")

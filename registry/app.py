@@ -23,6 +23,7 @@ from registry.changes import Changes
 from registry.config import Config
 from registry.rollout.controller import Controller
 from registry.rollout.ledger import Ledger
+from registry.rollout.outcomes import Outcomes
 from registry.rollout.profiles import Profiles
 from registry.service import Parts, Service
 from registry.stats import Stats
@@ -127,6 +128,7 @@ def build(config: Config) -> App:
         store,
         changes,
         time.monotonic,
+        outcomes=Outcomes(database, now_unix_ms),
         profile_of=profiles.of,
         measuring=files,
         late_s=config.gateway_late_s,

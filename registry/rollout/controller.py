@@ -11,13 +11,15 @@ from collections.abc import Callable
 
 from gnomon.domain import Role, Route
 from gnomon.errors import StaleRevision
+from gnomon.evidence import Outcome
 from gnomon.plan import check_can_finish
 from gnomon.rollout import GateVerdict, Phase, Policy, Rollout
 from registry.changes import Changes
 from registry.rollout.decide import Action, Advance, Hold, Promote, Snapshot, Stop, Wait, next_action
 from registry.rollout.distances import AllApart, Arm, is_asked, measure
-from registry.rollout.evidence import epochs_of, frozen_of
+from registry.rollout.evidence import Realised, epochs_of, frozen_of
 from registry.rollout.ledger import Ledger
+from registry.rollout.outcomes import Outcomes
 from registry.rollout.pace import Pace
 from registry.rollout.policy import check_comparable
 from registry.rollout.profiles import ProfileOf, check_profiles
@@ -41,6 +43,7 @@ class Controller:
         changes: Changes,
         monotonic_s: Callable[[], float],
         *,
+        outcomes: Outcomes,
         profile_of: ProfileOf,
         measuring: Lane,
         late_s: float,
@@ -50,6 +53,7 @@ class Controller:
         self._store = store
         self._changes = changes
         self._monotonic_s = monotonic_s
+        self._outcomes = outcomes
         self._profile_of = profile_of
         self._measuring = measuring
         self._late_s = late_s
@@ -95,6 +99,10 @@ class Controller:
         """Says yes to the running step. Raises: as `abort`, or the step asks for nobody's yes."""
         return await self._by_hand(self._ledger.approve, model, reason, actor)
 
+    async def record(self, model: str, outcomes: tuple[Outcome, ...]) -> int:
+        """How many outcomes are new, and of predictions under the rollout that runs. Raises: ModelNotFound."""
+        return await self._store.run(self._outcomes.record, model, outcomes)
+
     async def run(self, interval_s: float) -> None:
         """Looks until it is cancelled; a look that fails is logged and the next one comes."""
         while True:
@@ -130,6 +138,7 @@ class Controller:
             began_s=self._began_s.setdefault(_key(rollout), now_s),
             now_s=now_s,
             apart=await self._apart(rollout),
+            realised=await self._realised(rollout),
             late_s=self._late_s,
         )
 
@@ -139,6 +148,10 @@ class Controller:
             return None
         ours, theirs = [await self._arm(rollout.model, number) for number in (rollout.version, rollout.baseline)]
         return None if ours is None else await self._measuring.run(measure, rollout, ours, theirs)
+
+    async def _realised(self, rollout: Rollout) -> tuple[Realised, ...]:
+        asked = rollout.policy.max_wrong_ratio is not None
+        return await self._store.run(self._outcomes.realised, rollout) if asked else ()
 
     async def _arm(self, model: str, number: int) -> Arm | None:
         profile = await self._profile_of(model, number)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from gnomon.domain import OnTimeout, Role, RolloutState
 from gnomon.evidence import ArmStats, PairStats
-from gnomon.rollout import GateVerdict, Phase
+from gnomon.rollout import GateVerdict, Phase, Policy, Step
 from registry.rollout import waits
 from registry.rollout.distances import AllApart
-from registry.rollout.evidence import epoch_of, epochs_of, evidence_of, frozen_of
+from registry.rollout.evidence import Realised, epoch_of, epochs_of, evidence_of, frozen_of
 from registry.rollout.gates import FAIL, NEED_MORE, PASS, judge
 from registry.rollout.routes import describe
 from registry.stats import Seen
@@ -25,6 +25,7 @@ class Snapshot:
     gateways: tuple[Seen, ...] = ()  # those that are known
     began_s: float = 0.0  # of the running step, by the monotonic clock
     now_s: float = 0.0
+    realised: tuple[Realised, ...] = ()
     apart: AllApart | None = None  # distributions in the running step; None: no gate asks
     late_s: float = math.inf  # a gateway that has said nothing for so long is waited for
 
@@ -97,7 +98,7 @@ def stable_before(snapshot: Snapshot) -> Frozen | None:
 
 def _verdicts(snapshot: Snapshot) -> tuple[GateVerdict, ...]:
     ongoing, rollout = snapshot.ongoing, snapshot.ongoing.rollout
-    evidence = evidence_of(rollout, snapshot.arms, snapshot.pairs)
+    evidence = evidence_of(rollout, snapshot.arms, snapshot.pairs, snapshot.realised)
     waiting = (
         waits.gateways(snapshot.gateways, epoch_of(rollout), snapshot.now_s - snapshot.late_s),
         waits.time(rollout, snapshot.now_s - snapshot.began_s),
@@ -132,14 +133,21 @@ def _load_failure(snapshot: Snapshot) -> Stop | None:
     return None
 
 
+def _has_seen(verdict: GateVerdict, policy: Policy, step: Step) -> bool:
+    """Whether all that is missing is proof that a limit is kept."""
+    return verdict.seen >= (policy.min_outcomes if verdict.gate == "quality" else step.min_calls)
+
+
 def _timed_out(snapshot: Snapshot, verdicts: tuple[GateVerdict, ...]) -> Action | None:
     rollout = snapshot.ongoing.rollout
     step = rollout.policy.whole[rollout.step]
     if snapshot.now_s - snapshot.began_s < step.timeout_s:
         return None
     open_ = [verdict for verdict in verdicts if verdict.verdict == NEED_MORE]
-    seen = all(verdict.seen >= step.min_calls for verdict in open_)  # so only proof that limits are kept is missing
-    if seen and step.on_timeout is OnTimeout.PROMOTE_IF_NO_EVIDENCE:
+    if (
+        all(_has_seen(verdict, rollout.policy, step) for verdict in open_)
+        and step.on_timeout is OnTimeout.PROMOTE_IF_NO_EVIDENCE
+    ):
         return _onward(snapshot, verdicts)
     words = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in open_)
     reason = f"{describe(rollout.policy, rollout.step)}: no verdict after {step.timeout_s:g} s; {words}"

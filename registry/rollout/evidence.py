@@ -29,6 +29,16 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Realised:
+    """Predictions of a version in one epoch whose outcome is known, and how many of them were wrong."""
+
+    epoch: int
+    version: int
+    outcomes: int
+    wrong: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What the gates look at. Over all epochs of the running step's phase: shadow, canary, or guard."""
 
@@ -43,6 +53,8 @@ class Evidence:
     pairs_in_step: int = 0
     compared_in_step: int = 0  # answered canary calls for which over_tau was counted
     medians_in_step: int = 0  # and over_median
+    wrong: tuple[Segment, ...] = ()  # predictions that turned out wrong
+    outcomes: int = 0  # of the candidate in the phase, beside known ones of stable
 
 
 def epochs_of(rollout: Rollout) -> dict[int, int]:
@@ -61,7 +73,9 @@ def epoch_of(rollout: Rollout) -> int:
     return rollout.decisions[-1].epoch
 
 
-def evidence_of(rollout: Rollout, arms: Sequence[ArmStats], pairs: Sequence[PairStats]) -> Evidence:
+def evidence_of(
+    rollout: Rollout, arms: Sequence[ArmStats], pairs: Sequence[PairStats], realised: Sequence[Realised] = ()
+) -> Evidence:
     """Evidence from the counts of the rollout's epochs, each added over gateways.
 
     Under a guard the roles are swapped: the candidate is stable, and the old version the canary beside it.
@@ -71,6 +85,7 @@ def evidence_of(rollout: Rollout, arms: Sequence[ArmStats], pairs: Sequence[Pair
     shadow = [arm for arm in arms if arm.role is Role.SHADOW and arm.version == rollout.version]
     canary = [arm for arm in arms if arm.role is not Role.SHADOW and arm.version == rollout.version]
     stable = {arm.epoch: arm for arm in arms if arm.role is not Role.SHADOW and arm.version == rollout.baseline}
+    wrong, outcomes = _wrong(rollout, [each for each in realised if each.epoch in epochs])
     paired = [pair for pair in pairs if pair.version == rollout.version and pair.epoch in epochs]
     ratio = rollout.policy.max_run_ratio
     return Evidence(
@@ -84,6 +99,8 @@ def evidence_of(rollout: Rollout, arms: Sequence[ArmStats], pairs: Sequence[Pair
         shadow_errors=_errors(shadow, now),
         pairs_in_step=sum(pair.pairs for pair in paired if pair.epoch == now),
         compared_in_step=_compared(rollout, [arm for arm in canary if arm.epoch == now], stable.get(now), TAU),
+        wrong=wrong,
+        outcomes=outcomes,
         medians_in_step=_compared(rollout, [arm for arm in canary if arm.epoch == now], stable.get(now), MEDIAN),
     )
 
@@ -117,6 +134,17 @@ def _segment(canary: ArmStats, stable: ArmStats | None, place: int) -> Segment:
     answered = canary.answered + (beside.answered if beside else 0)
     events = canary.over[place] + (beside.over[place] if beside else 0)
     return canary.over[place], events, canary.answered / answered if answered else 0.0
+
+
+def _wrong(rollout: Rollout, realised: Sequence[Realised]) -> tuple[tuple[Segment, ...], int]:
+    """A segment each epoch in which outcomes of both are known, and how many of the candidate's that makes."""
+    ours = [each for each in realised if each.version == rollout.version]
+    theirs = {each.epoch: each for each in realised if each.version == rollout.baseline}
+    both = [(mine, theirs[mine.epoch]) for mine in ours if mine.epoch in theirs]
+    segments = tuple(
+        (mine.wrong, mine.wrong + other.wrong, mine.outcomes / (mine.outcomes + other.outcomes)) for mine, other in both
+    )
+    return segments, sum(mine.outcomes for mine, _ in both)
 
 
 def _compared(rollout: Rollout, canary: Sequence[ArmStats], stable: ArmStats | None, place: int) -> int:

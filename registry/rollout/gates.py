@@ -79,6 +79,7 @@ def _in_canary(
         "score_psi": lambda: scores(policy, apart, bar, "psi", alone=alone),
         "score_ks": lambda: scores(policy, apart, bar, "ks", alone=alone),
         "input_drift": lambda: input_drift(policy, apart, bar),
+        "quality": lambda: quality(policy, evidence, bar),
         "errors": lambda: errors(policy, evidence.canary_errors, seen, bar),
     }
 
@@ -145,32 +146,40 @@ def input_drift(policy: Policy, apart: AllApart, bar: Bar) -> GateVerdict:
     return _far("input_drift", "PSI against the training data", apart.inputs, "psi", policy.max_input_psi or 0.0, bar)
 
 
+def quality(policy: Policy, evidence: Evidence, bar: Bar) -> GateVerdict:
+    """Predictions that turned out wrong may come from the candidate so many times as often as its share says."""
+    what = f"predictions further than {policy.wrong_above:g} from their outcomes"
+    held = dataclasses.replace(bar, min_calls=policy.min_outcomes)
+    return _labels("quality", what, evidence.wrong, policy.max_wrong_ratio or 1.0, evidence.outcomes, held, None)
+
+
 def _far(gate: str, what: str, apart: Apart, kind: str, limit: float, bar: Bar) -> GateVerdict:
     """A distance that is surely more than its limit fails."""
     least, column = (apart.psi, apart.psi_of) if kind == "psi" else (apart.ks, apart.ks_of)
     words = f"{what} is at least {least:.3f}{f' ({column})' if column else ''}; at most {limit:g} allowed"
     numbers = {"at_least": least, "column": column, "limit": limit, "rows": apart.rows, "beside": apart.beside}
-    verdict, need = PASS, max(bar.min_calls - apart.rows, 0)
+    seen = apart.rows if apart.beside else 0  # rows that nothing stood beside compare nothing
+    verdict, need = PASS, max(bar.min_calls - seen, 0)
     if least > limit:
         verdict, need = FAIL, 0
-    elif need or not apart.beside:
+    elif need:
         verdict = NEED_MORE
         words += f"; {apart.rows} of {bar.min_calls} rows seen, beside {apart.beside}"
     return GateVerdict(
-        gate=gate, verdict=verdict, need=need, reason=words, evidence_json=json.dumps(numbers), seen=apart.rows
+        gate=gate, verdict=verdict, need=need, reason=words, evidence_json=json.dumps(numbers), seen=seen
     )
 
 
 def _labels(
-    gate: str, what: str, segments: tuple[Segment, ...], ratio: float, seen: int, bar: Bar, threshold: float
+    gate: str, what: str, segments: tuple[Segment, ...], ratio: float, seen: int, bar: Bar, threshold_us: int | None
 ) -> GateVerdict:
     """Which arm bad events came from, against the candidate's share of the calls."""
     ours, events = sum(canary for canary, _, _ in segments), sum(total for _, total, _ in segments)
     numbers: dict[str, object] = {
-        "slow_canary": ours,
-        "slow": events,
+        "canary": ours,
+        "both": events,
         "segments": [list(segment) for segment in segments],
-        "tau_us": threshold,
+        "threshold_us": threshold_us,
         "ratio": ratio,
     }
     words = f"{ours:g} of {events:g} {what} came from the candidate; at most {ratio:g} times stable's share allowed"

@@ -7,6 +7,7 @@ routes      every route that ever was in force, by its revision, never changed; 
 log_policies  a model each, the one in force
 rollouts    (model, id); at most one of a model that is not over, by a partial unique index
 decisions   what moved a rollout, in order, with the verdicts
+outcomes    (model, prediction): what became of it, while the rollout runs that it was made under
 """
 
 from sqlalchemy import (
@@ -123,6 +124,19 @@ Index(
     unique=True,
     sqlite_where=text("state IN (1, 4, 5)"),
     postgresql_where=text("state IN (1, 4, 5)"),
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    _text("model", primary_key=True),
+    _text("prediction_id", primary_key=True),
+    _number("version"),
+    _number("epoch"),
+    Column("score", Float, nullable=False),
+    Column("label", Float, nullable=False),
+    _number("recorded_unix_ms"),
+    ForeignKeyConstraint(["model"], ["models.name"]),
 )
 
 decisions = Table(

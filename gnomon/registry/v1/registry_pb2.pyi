@@ -275,7 +275,7 @@ class Guard(_message.Message):
     def __init__(self, holdback_bp: _Optional[int] = ..., min_s: _Optional[float] = ..., min_calls: _Optional[int] = ..., timeout_s: _Optional[float] = ...) -> None: ...
 
 class Policy(_message.Message):
-    __slots__ = ("steps", "alpha", "p99_budget_us", "max_latency_ratio", "max_error_share", "disagreement_tolerance", "max_disagreement_share", "max_run_ratio", "guard", "max_median_ratio", "max_score_psi", "max_score_ks", "max_input_psi")
+    __slots__ = ("steps", "alpha", "p99_budget_us", "max_latency_ratio", "max_error_share", "disagreement_tolerance", "max_disagreement_share", "max_run_ratio", "guard", "max_median_ratio", "max_score_psi", "max_score_ks", "max_input_psi", "max_wrong_ratio", "wrong_above", "min_outcomes")
     STEPS_FIELD_NUMBER: _ClassVar[int]
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     P99_BUDGET_US_FIELD_NUMBER: _ClassVar[int]
@@ -289,6 +289,9 @@ class Policy(_message.Message):
     MAX_SCORE_PSI_FIELD_NUMBER: _ClassVar[int]
     MAX_SCORE_KS_FIELD_NUMBER: _ClassVar[int]
     MAX_INPUT_PSI_FIELD_NUMBER: _ClassVar[int]
+    MAX_WRONG_RATIO_FIELD_NUMBER: _ClassVar[int]
+    WRONG_ABOVE_FIELD_NUMBER: _ClassVar[int]
+    MIN_OUTCOMES_FIELD_NUMBER: _ClassVar[int]
     steps: _containers.RepeatedCompositeFieldContainer[Step]
     alpha: float
     p99_budget_us: int
@@ -302,7 +305,10 @@ class Policy(_message.Message):
     max_score_psi: float
     max_score_ks: float
     max_input_psi: float
-    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., alpha: _Optional[float] = ..., p99_budget_us: _Optional[int] = ..., max_latency_ratio: _Optional[float] = ..., max_error_share: _Optional[float] = ..., disagreement_tolerance: _Optional[float] = ..., max_disagreement_share: _Optional[float] = ..., max_run_ratio: _Optional[float] = ..., guard: _Optional[_Union[Guard, _Mapping]] = ..., max_median_ratio: _Optional[float] = ..., max_score_psi: _Optional[float] = ..., max_score_ks: _Optional[float] = ..., max_input_psi: _Optional[float] = ...) -> None: ...
+    max_wrong_ratio: float
+    wrong_above: float
+    min_outcomes: int
+    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., alpha: _Optional[float] = ..., p99_budget_us: _Optional[int] = ..., max_latency_ratio: _Optional[float] = ..., max_error_share: _Optional[float] = ..., disagreement_tolerance: _Optional[float] = ..., max_disagreement_share: _Optional[float] = ..., max_run_ratio: _Optional[float] = ..., guard: _Optional[_Union[Guard, _Mapping]] = ..., max_median_ratio: _Optional[float] = ..., max_score_psi: _Optional[float] = ..., max_score_ks: _Optional[float] = ..., max_input_psi: _Optional[float] = ..., max_wrong_ratio: _Optional[float] = ..., wrong_above: _Optional[float] = ..., min_outcomes: _Optional[int] = ...) -> None: ...
 
 class GateVerdict(_message.Message):
     __slots__ = ("gate", "verdict", "need", "reason", "evidence_json", "eta_s", "seen", "log_e", "fail_at")
@@ -551,6 +557,34 @@ class ApproveStepRequest(_message.Message):
     reason: str
     actor: str
     def __init__(self, model: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class Outcome(_message.Message):
+    __slots__ = ("prediction_id", "version", "epoch", "score", "label")
+    PREDICTION_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    prediction_id: str
+    version: int
+    epoch: int
+    score: float
+    label: float
+    def __init__(self, prediction_id: _Optional[str] = ..., version: _Optional[int] = ..., epoch: _Optional[int] = ..., score: _Optional[float] = ..., label: _Optional[float] = ...) -> None: ...
+
+class RecordOutcomesRequest(_message.Message):
+    __slots__ = ("model", "outcomes")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    outcomes: _containers.RepeatedCompositeFieldContainer[Outcome]
+    def __init__(self, model: _Optional[str] = ..., outcomes: _Optional[_Iterable[_Union[Outcome, _Mapping]]] = ...) -> None: ...
+
+class RecordOutcomesResponse(_message.Message):
+    __slots__ = ("recorded",)
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
+    recorded: int
+    def __init__(self, recorded: _Optional[int] = ...) -> None: ...
 
 class WatchConfigRequest(_message.Message):
     __slots__ = ("gateway_id",)

@@ -134,6 +134,11 @@ class RegistryStub(object):
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ApproveStepRequest.SerializeToString,
                 response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
                 _registered_method=True)
+        self.RecordOutcomes = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/RecordOutcomes',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesResponse.FromString,
+                _registered_method=True)
         self.WatchConfig = channel.unary_stream(
                 '/gnomon.registry.v1.Registry/WatchConfig',
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.WatchConfigRequest.SerializeToString,
@@ -284,6 +289,13 @@ class RegistryServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordOutcomes(self, request, context):
+        """What became of predictions under a running rollout. One that was told before stays as it was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchConfig(self, request, context):
         """Gateways: the whole desired state with its revision, again at every change; and what they see.
         """
@@ -412,6 +424,11 @@ def add_RegistryServicer_to_server(servicer, server):
                     servicer.ApproveStep,
                     request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ApproveStepRequest.FromString,
                     response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.SerializeToString,
+            ),
+            'RecordOutcomes': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordOutcomes,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesResponse.SerializeToString,
             ),
             'WatchConfig': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchConfig,
@@ -974,6 +991,33 @@ class Registry(object):
             '/gnomon.registry.v1.Registry/ApproveStep',
             gnomon_dot_registry_dot_v1_dot_registry__pb2.ApproveStepRequest.SerializeToString,
             gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordOutcomes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/RecordOutcomes',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesResponse.FromString,
             options,
             channel_credentials,
             insecure,

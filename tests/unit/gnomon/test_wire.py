@@ -120,6 +120,9 @@ policies = st.builds(
     max_score_psi=st.none() | st.floats(0.1, 100),
     max_score_ks=st.none() | shares,
     max_input_psi=st.none() | st.floats(0.1, 100),
+    max_wrong_ratio=st.none() | st.floats(0.1, 100),
+    wrong_above=st.floats(0, 9),
+    min_outcomes=numbers,
 )
 verdicts = st.builds(
     rollout.GateVerdict,

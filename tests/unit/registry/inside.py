@@ -11,6 +11,7 @@ from registry.catalog import Catalog
 from registry.changes import Changes
 from registry.rollout.controller import Controller
 from registry.rollout.ledger import Ledger
+from registry.rollout.outcomes import Outcomes
 from registry.stats import Stats
 from registry.store.database import Database
 from registry.threads import Lane
@@ -42,6 +43,7 @@ class Inside:
         ledger = Ledger(self.database, lambda: int(self.now_s * 1000))
         self.controller = Controller(
             ledger, self.stats, self.store, changes, lambda: self.now_s,
+            outcomes=Outcomes(self.database, lambda: int(self.now_s * 1000)),
             profile_of=self.profile, measuring=self.store, late_s=8.0,
         )  # fmt: skip
 
