@@ -5,7 +5,7 @@ The gateway's own client of the registry is asynchronous: gnomon.aio.
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -14,7 +14,7 @@ from gnomon.aio import AsyncRegistryClient
 from gnomon.channel import CHUNK_BYTES, OPTIONS, RECONNECT, ClientTls, channel, typed_errors
 from gnomon.domain import Lineage, LogPolicy, Model, Route, Score, Stage, Version
 from gnomon.errors import ArtifactCorrupt
-from gnomon.evidence import Drift
+from gnomon.evidence import Drift, Outcome
 from gnomon.gateway.v1 import gateway_pb2 as gateway_pb
 from gnomon.gateway.v1.gateway_pb2_grpc import GatewayStub
 from gnomon.registry.v1 import registry_pb2 as pb
@@ -178,6 +178,29 @@ class RegistryClient(_Client):
     def abort_rollout(self, model: str, reason: str, actor: str) -> Rollout:
         """Stops the running rollout; traffic goes back to the baseline."""
         return self._rollout(self._stub.AbortRollout, pb.AbortRolloutRequest(model=model, reason=reason, actor=actor))
+
+    def pause_rollout(self, model: str, reason: str, actor: str) -> Rollout:
+        """It goes no further until it is resumed; gates may still stop it. Raises: IllegalTransition."""
+        return self._rollout(self._stub.PauseRollout, pb.PauseRolloutRequest(model=model, reason=reason, actor=actor))
+
+    def resume_rollout(self, model: str, reason: str, actor: str) -> Rollout:
+        """Goes on with the step it was paused in, whose clock starts anew. Raises: IllegalTransition."""
+        return self._rollout(self._stub.ResumeRollout, pb.ResumeRolloutRequest(model=model, reason=reason, actor=actor))
+
+    def promote_rollout(self, model: str, reason: str, actor: str) -> Rollout:
+        """Puts the candidate in production at once, past the steps and gates that are left."""
+        request = pb.PromoteRolloutRequest(model=model, reason=reason, actor=actor)
+        return self._rollout(self._stub.PromoteRollout, request)
+
+    def approve_step(self, model: str, reason: str, actor: str) -> Rollout:
+        """Says yes to the running step of the rollout. Raises: IllegalTransition: it asks for nobody's."""
+        return self._rollout(self._stub.ApproveStep, pb.ApproveStepRequest(model=model, reason=reason, actor=actor))
+
+    def record_outcomes(self, model: str, outcomes: Iterable[Outcome]) -> int:
+        """How many of them are new, and of predictions under the model's running rollout. Raises: ModelNotFound."""
+        told = [wire.message_of(outcome) for outcome in outcomes]
+        reply = self._call(self._stub.RecordOutcomes, pb.RecordOutcomesRequest(model=model, outcomes=told))
+        return int(reply.recorded)
 
     def get_drift(self, model: str, version: int = 0, from_unix_ms: int = 0, to_unix_ms: int = 0) -> Drift:
         """Drift of what a version (0: the stable arm's) was asked, in [from, to)."""

@@ -138,6 +138,24 @@ class StatsReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a prediction had scored, and what turned out to be true."""
+
+    prediction_id: str
+    version: int
+    epoch: int
+    score: float
+    label: float
+
+    def __post_init__(self) -> None:
+        _check_counts(self, "version", "epoch")
+        if not self.prediction_id:
+            raise InvalidInput("prediction_id '' of Outcome: a prediction has an id")
+        if not (math.isfinite(self.score) and math.isfinite(self.label)):
+            raise InvalidInput(f"score {self.score} and label {self.label} of {self.prediction_id}: numbers expected")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorDrift:
     """One feature's, or the score's, distance from the profile."""
 

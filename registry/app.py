@@ -25,6 +25,8 @@ from registry.changes import Changes
 from registry.config import Config
 from registry.rollout.controller import Controller
 from registry.rollout.ledger import Ledger
+from registry.rollout.outcomes import Outcomes
+from registry.rollout.profiles import Profiles
 from registry.service import Parts, Service
 from registry.stats import Stats
 from registry.store.database import Database
@@ -126,7 +128,19 @@ def build(config: Config) -> App:
     watch = Watch(config.watchers_limit)
     changes = Changes(store, catalog.desired_state, watch)
     stats = Stats(time.monotonic, silent_s=config.gateway_silent_s, ticks_kept=config.drift_ticks_kept)
-    controller = Controller(Ledger(database, now_unix_ms), stats, store, changes, time.monotonic)
+    ledger = Ledger(database, now_unix_ms)
+    profiles = Profiles(catalog, artifacts, store, files)
+    controller = Controller(
+        ledger,
+        stats,
+        store,
+        changes,
+        time.monotonic,
+        outcomes=Outcomes(database, now_unix_ms),
+        profile_of=profiles.of,
+        measuring=files,
+        late_s=config.gateway_late_s,
+    )
     parts = Parts(
         catalog=catalog,
         artifacts=artifacts,

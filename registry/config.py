@@ -31,8 +31,11 @@ class Config:
     )
     drain_timeout_s: float = field(default=5.0, metadata={"help": "longest wait for calls in flight when stopping"})
     rollout_interval_s: float = field(default=0.25, metadata={"help": "time between two looks at the running rollouts"})
+    gateway_late_s: float = field(
+        default=8.0, metadata={"help": "rollouts go no further while a gateway has reported nothing for so long"}
+    )
     gateway_silent_s: float = field(
-        default=10.0, metadata={"help": "a gateway that reported nothing for so long is not waited for"}
+        default=60.0, metadata={"help": "a gateway that reported nothing for so long is gone, and not waited for"}
     )
     artifact_limit_bytes: int = field(default=4 * 1024**3, metadata={"help": "largest artifact taken"})
     watchers_limit: int = field(default=256, metadata={"help": "most gateways that may watch at once"})

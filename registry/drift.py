@@ -63,8 +63,8 @@ def drift_of(
         reference = Profile.from_bytes(profile)
     except ValueError as error:
         raise ArtifactCorrupt(f"profile of version {version} of {model!r}: {error}") from None
-    chosen = _fitting([tick for tick in ticks if span.holds(tick)], reference.slots)
-    verdicts = judge(reference, _summed(chosen, reference.slots), alpha=alpha, tolerance=tolerance)
+    chosen = fitting([tick for tick in ticks if span.holds(tick)], reference.slots)
+    verdicts = judge(reference, summed(chosen, reference.slots), alpha=alpha, tolerance=tolerance)
     return Drift(
         model=model,
         version=version,
@@ -77,14 +77,14 @@ def drift_of(
     )
 
 
-def _fitting(ticks: Sequence[DriftTick], slots: int) -> list[DriftTick]:
+def fitting(ticks: Sequence[DriftTick], slots: int) -> list[DriftTick]:
     fitting = [tick for tick in ticks if len(tick.counts) == 8 * slots]
     if len(fitting) < len(ticks):
         log.warning("%d drift ticks left out: the profile has %d slots", len(ticks) - len(fitting), slots)
     return fitting
 
 
-def _summed(ticks: Sequence[DriftTick], slots: int) -> NDArray[np.int64]:
+def summed(ticks: Sequence[DriftTick], slots: int) -> NDArray[np.int64]:
     total = np.zeros(slots, np.int64)
     for tick in ticks:
         total += np.frombuffer(tick.counts, "<i8")

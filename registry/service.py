@@ -11,7 +11,7 @@ from typing import Any
 from gnomon import wire
 from gnomon.domain import Lineage, LogPolicy, Route, Score, Stage, check_model_name, check_sha256
 from gnomon.errors import Precondition
-from gnomon.evidence import Drift, GatewayStatus, StatsReport
+from gnomon.evidence import Drift, GatewayStatus, Outcome, StatsReport
 from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.registry.v1.registry_pb2_grpc import RegistryServicer
 from gnomon.rollout import Policy
@@ -159,8 +159,33 @@ class Service(RegistryServicer):
 
     @unary
     async def AbortRollout(self, request: pb.AbortRolloutRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.abort, request)
+
+    @unary
+    async def PauseRollout(self, request: pb.PauseRolloutRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.pause, request)
+
+    @unary
+    async def ResumeRollout(self, request: pb.ResumeRolloutRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.resume, request)
+
+    @unary
+    async def PromoteRollout(self, request: pb.PromoteRolloutRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.promote, request)
+
+    @unary
+    async def ApproveStep(self, request: pb.ApproveStepRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.approve, request)
+
+    @unary
+    async def RecordOutcomes(self, request: pb.RecordOutcomesRequest, context: Context) -> pb.RecordOutcomesResponse:
+        told = tuple(wire.decode(outcome, Outcome) for outcome in request.outcomes)
+        recorded = await self._parts.controller.record(check_model_name(request.model), told)
+        return pb.RecordOutcomesResponse(recorded=recorded)
+
+    async def _by_hand(self, change: Any, request: Any) -> Any:
         model, actor = check_model_name(request.model), named("actor", request.actor)
-        return wire.message_of(await self._parts.controller.abort(model, request.reason, actor))
+        return wire.message_of(await change(model, request.reason, actor))
 
     # Gateways
 

@@ -5,6 +5,8 @@ gateways. Everything is bounded: gateways, counts of each, ticks of each version
 Weakness: the counts of a gateway that never comes back stay until the registry restarts; they are evidence still.
 """
 
+import dataclasses
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -27,10 +29,11 @@ Count = TypeVar("Count", ArmStats, PairStats)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A gateway's last word, and when it came by the monotonic clock."""
+    """A gateway's last word, and when it came by the monotonic clock; and when its last counts did."""
 
     status: GatewayStatus
     at_s: float
+    counted_s: float = -math.inf
 
 
 class Stats:
@@ -44,6 +47,7 @@ class Stats:
         self._ticks_kept = ticks_kept
         self._counts_kept = counts_kept
         self._seen: dict[str, Seen] = {}
+        self._counted_s: dict[str, float] = {}
         self._arms: dict[str, dict[ArmKey, ArmStats]] = {}
         self._pairs: dict[str, dict[PairKey, PairStats]] = {}
         self._ticks: dict[tuple[str, int], dict[tuple[str, int], DriftTick]] = {}
@@ -60,13 +64,20 @@ class Stats:
         pairs = {(pair.model, pair.epoch, pair.version, pair.live_version): pair for pair in report.pairs}
         _replace(self._arms, report.gateway_id, arms, self._counts_kept)
         _replace(self._pairs, report.gateway_id, pairs, self._counts_kept)
+        self._counted_s.pop(report.gateway_id, None)
+        self._counted_s[report.gateway_id] = self._monotonic_s()
+        _drop_first(self._counted_s, GATEWAYS_KEPT)
         for tick in report.ticks:
             self._keep_tick(report.gateway_id, tick)
 
     def gateways(self) -> tuple[Seen, ...]:
         """The gateways that are known: heard of not longer than `silent_s` ago."""
         oldest_s = self._monotonic_s() - self._silent_s
-        return tuple(seen for seen in self._seen.values() if seen.at_s >= oldest_s)
+        return tuple(
+            dataclasses.replace(seen, counted_s=self._counted_s.get(gateway_id, -math.inf))
+            for gateway_id, seen in self._seen.items()
+            if seen.at_s >= oldest_s
+        )
 
     def seen(self) -> list[tuple[Seen, float]]:
         """Every gateway that was heard of since the start, and how many seconds ago."""

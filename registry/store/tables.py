@@ -5,8 +5,9 @@ models      a name each
 versions    (model, version); at most one of a model in Production, by a partial unique index
 routes      every route that ever was in force, by its revision, never changed; a model's latest is in force
 log_policies  a model each, the one in force
-rollouts    (model, id); at most one of a model running, by a partial unique index
+rollouts    (model, id); at most one of a model that is not over, by a partial unique index
 decisions   what moved a rollout, in order, with the verdicts
+outcomes    (model, prediction): what became of it, while the rollout runs that it was made under
 """
 
 from sqlalchemy import (
@@ -108,6 +109,7 @@ rollouts = Table(
     _number("baseline"),
     _number("baseline_epoch"),
     Column("tau_us", BigInteger),
+    Column("median_us", BigInteger),
     Column("policy", JSON, nullable=False),
     _number("state"),
     _number("step"),
@@ -122,8 +124,21 @@ Index(
     "one_running",
     rollouts.c.model,
     unique=True,
-    sqlite_where=text("state = 1"),
-    postgresql_where=text("state = 1"),
+    sqlite_where=text("state IN (1, 4, 5)"),
+    postgresql_where=text("state IN (1, 4, 5)"),
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    _text("model", primary_key=True),
+    _text("prediction_id", primary_key=True),
+    _number("version"),
+    _number("epoch"),
+    Column("score", Float, nullable=False),
+    Column("label", Float, nullable=False),
+    _number("recorded_unix_ms"),
+    ForeignKeyConstraint(["model"], ["models.name"]),
 )
 
 decisions = Table(

@@ -41,12 +41,20 @@ class Treatment(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TREATMENT_MASK: _ClassVar[Treatment]
     TREATMENT_HASH: _ClassVar[Treatment]
 
+class OnTimeout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ON_TIMEOUT_STOP: _ClassVar[OnTimeout]
+    ON_TIMEOUT_HOLD: _ClassVar[OnTimeout]
+    ON_TIMEOUT_PROMOTE_IF_NO_EVIDENCE: _ClassVar[OnTimeout]
+
 class RolloutState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ROLLOUT_STATE_UNSPECIFIED: _ClassVar[RolloutState]
     ROLLOUT_STATE_RUNNING: _ClassVar[RolloutState]
     ROLLOUT_STATE_PROMOTED: _ClassVar[RolloutState]
     ROLLOUT_STATE_STOPPED: _ClassVar[RolloutState]
+    ROLLOUT_STATE_PAUSED: _ClassVar[RolloutState]
+    ROLLOUT_STATE_GUARD: _ClassVar[RolloutState]
 STAGE_UNSPECIFIED: Stage
 STAGE_NONE: Stage
 STAGE_STAGING: Stage
@@ -69,10 +77,15 @@ TREATMENT_KEEP: Treatment
 TREATMENT_DROP: Treatment
 TREATMENT_MASK: Treatment
 TREATMENT_HASH: Treatment
+ON_TIMEOUT_STOP: OnTimeout
+ON_TIMEOUT_HOLD: OnTimeout
+ON_TIMEOUT_PROMOTE_IF_NO_EVIDENCE: OnTimeout
 ROLLOUT_STATE_UNSPECIFIED: RolloutState
 ROLLOUT_STATE_RUNNING: RolloutState
 ROLLOUT_STATE_PROMOTED: RolloutState
 ROLLOUT_STATE_STOPPED: RolloutState
+ROLLOUT_STATE_PAUSED: RolloutState
+ROLLOUT_STATE_GUARD: RolloutState
 
 class ArtifactChunk(_message.Message):
     __slots__ = ("sha256", "data")
@@ -271,19 +284,37 @@ class LogPolicy(_message.Message):
     def __init__(self, model: _Optional[str] = ..., sample_bp: _Optional[int] = ..., rules: _Optional[_Iterable[_Union[ColumnRule, _Mapping]]] = ..., otherwise: _Optional[_Union[Treatment, str]] = ..., retention_s: _Optional[int] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., set_unix_ms: _Optional[int] = ...) -> None: ...
 
 class Step(_message.Message):
-    __slots__ = ("role", "weight_bp", "min_calls", "timeout_s")
+    __slots__ = ("role", "weight_bp", "min_calls", "timeout_s", "min_s", "on_timeout", "needs_approval")
     ROLE_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_BP_FIELD_NUMBER: _ClassVar[int]
     MIN_CALLS_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    MIN_S_FIELD_NUMBER: _ClassVar[int]
+    ON_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_APPROVAL_FIELD_NUMBER: _ClassVar[int]
     role: Role
     weight_bp: int
     min_calls: int
     timeout_s: float
-    def __init__(self, role: _Optional[_Union[Role, str]] = ..., weight_bp: _Optional[int] = ..., min_calls: _Optional[int] = ..., timeout_s: _Optional[float] = ...) -> None: ...
+    min_s: float
+    on_timeout: OnTimeout
+    needs_approval: bool
+    def __init__(self, role: _Optional[_Union[Role, str]] = ..., weight_bp: _Optional[int] = ..., min_calls: _Optional[int] = ..., timeout_s: _Optional[float] = ..., min_s: _Optional[float] = ..., on_timeout: _Optional[_Union[OnTimeout, str]] = ..., needs_approval: bool = ...) -> None: ...
+
+class Guard(_message.Message):
+    __slots__ = ("holdback_bp", "min_s", "min_calls", "timeout_s")
+    HOLDBACK_BP_FIELD_NUMBER: _ClassVar[int]
+    MIN_S_FIELD_NUMBER: _ClassVar[int]
+    MIN_CALLS_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    holdback_bp: int
+    min_s: float
+    min_calls: int
+    timeout_s: float
+    def __init__(self, holdback_bp: _Optional[int] = ..., min_s: _Optional[float] = ..., min_calls: _Optional[int] = ..., timeout_s: _Optional[float] = ...) -> None: ...
 
 class Policy(_message.Message):
-    __slots__ = ("steps", "alpha", "p99_budget_us", "max_latency_ratio", "max_error_share", "disagreement_tolerance", "max_disagreement_share", "max_run_ratio")
+    __slots__ = ("steps", "alpha", "p99_budget_us", "max_latency_ratio", "max_error_share", "disagreement_tolerance", "max_disagreement_share", "max_run_ratio", "guard", "max_median_ratio", "max_score_psi", "max_score_ks", "max_input_psi", "max_wrong_ratio", "wrong_above", "min_outcomes")
     STEPS_FIELD_NUMBER: _ClassVar[int]
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     P99_BUDGET_US_FIELD_NUMBER: _ClassVar[int]
@@ -292,6 +323,14 @@ class Policy(_message.Message):
     DISAGREEMENT_TOLERANCE_FIELD_NUMBER: _ClassVar[int]
     MAX_DISAGREEMENT_SHARE_FIELD_NUMBER: _ClassVar[int]
     MAX_RUN_RATIO_FIELD_NUMBER: _ClassVar[int]
+    GUARD_FIELD_NUMBER: _ClassVar[int]
+    MAX_MEDIAN_RATIO_FIELD_NUMBER: _ClassVar[int]
+    MAX_SCORE_PSI_FIELD_NUMBER: _ClassVar[int]
+    MAX_SCORE_KS_FIELD_NUMBER: _ClassVar[int]
+    MAX_INPUT_PSI_FIELD_NUMBER: _ClassVar[int]
+    MAX_WRONG_RATIO_FIELD_NUMBER: _ClassVar[int]
+    WRONG_ABOVE_FIELD_NUMBER: _ClassVar[int]
+    MIN_OUTCOMES_FIELD_NUMBER: _ClassVar[int]
     steps: _containers.RepeatedCompositeFieldContainer[Step]
     alpha: float
     p99_budget_us: int
@@ -300,21 +339,37 @@ class Policy(_message.Message):
     disagreement_tolerance: float
     max_disagreement_share: float
     max_run_ratio: float
-    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., alpha: _Optional[float] = ..., p99_budget_us: _Optional[int] = ..., max_latency_ratio: _Optional[float] = ..., max_error_share: _Optional[float] = ..., disagreement_tolerance: _Optional[float] = ..., max_disagreement_share: _Optional[float] = ..., max_run_ratio: _Optional[float] = ...) -> None: ...
+    guard: Guard
+    max_median_ratio: float
+    max_score_psi: float
+    max_score_ks: float
+    max_input_psi: float
+    max_wrong_ratio: float
+    wrong_above: float
+    min_outcomes: int
+    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., alpha: _Optional[float] = ..., p99_budget_us: _Optional[int] = ..., max_latency_ratio: _Optional[float] = ..., max_error_share: _Optional[float] = ..., disagreement_tolerance: _Optional[float] = ..., max_disagreement_share: _Optional[float] = ..., max_run_ratio: _Optional[float] = ..., guard: _Optional[_Union[Guard, _Mapping]] = ..., max_median_ratio: _Optional[float] = ..., max_score_psi: _Optional[float] = ..., max_score_ks: _Optional[float] = ..., max_input_psi: _Optional[float] = ..., max_wrong_ratio: _Optional[float] = ..., wrong_above: _Optional[float] = ..., min_outcomes: _Optional[int] = ...) -> None: ...
 
 class GateVerdict(_message.Message):
-    __slots__ = ("gate", "verdict", "need", "reason", "evidence_json")
+    __slots__ = ("gate", "verdict", "need", "reason", "evidence_json", "eta_s", "seen", "log_e", "fail_at")
     GATE_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     NEED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_JSON_FIELD_NUMBER: _ClassVar[int]
+    ETA_S_FIELD_NUMBER: _ClassVar[int]
+    SEEN_FIELD_NUMBER: _ClassVar[int]
+    LOG_E_FIELD_NUMBER: _ClassVar[int]
+    FAIL_AT_FIELD_NUMBER: _ClassVar[int]
     gate: str
     verdict: str
     need: int
     reason: str
     evidence_json: str
-    def __init__(self, gate: _Optional[str] = ..., verdict: _Optional[str] = ..., need: _Optional[int] = ..., reason: _Optional[str] = ..., evidence_json: _Optional[str] = ...) -> None: ...
+    eta_s: float
+    seen: int
+    log_e: float
+    fail_at: float
+    def __init__(self, gate: _Optional[str] = ..., verdict: _Optional[str] = ..., need: _Optional[int] = ..., reason: _Optional[str] = ..., evidence_json: _Optional[str] = ..., eta_s: _Optional[float] = ..., seen: _Optional[int] = ..., log_e: _Optional[float] = ..., fail_at: _Optional[float] = ...) -> None: ...
 
 class Decision(_message.Message):
     __slots__ = ("decided_unix_ms", "step", "epoch", "action", "gate", "reason", "verdicts")
@@ -501,6 +556,74 @@ class AbortRolloutRequest(_message.Message):
     reason: str
     actor: str
     def __init__(self, model: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class PauseRolloutRequest(_message.Message):
+    __slots__ = ("model", "reason", "actor")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    reason: str
+    actor: str
+    def __init__(self, model: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class ResumeRolloutRequest(_message.Message):
+    __slots__ = ("model", "reason", "actor")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    reason: str
+    actor: str
+    def __init__(self, model: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class PromoteRolloutRequest(_message.Message):
+    __slots__ = ("model", "reason", "actor")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    reason: str
+    actor: str
+    def __init__(self, model: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class ApproveStepRequest(_message.Message):
+    __slots__ = ("model", "reason", "actor")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    reason: str
+    actor: str
+    def __init__(self, model: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class Outcome(_message.Message):
+    __slots__ = ("prediction_id", "version", "epoch", "score", "label")
+    PREDICTION_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    prediction_id: str
+    version: int
+    epoch: int
+    score: float
+    label: float
+    def __init__(self, prediction_id: _Optional[str] = ..., version: _Optional[int] = ..., epoch: _Optional[int] = ..., score: _Optional[float] = ..., label: _Optional[float] = ...) -> None: ...
+
+class RecordOutcomesRequest(_message.Message):
+    __slots__ = ("model", "outcomes")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    outcomes: _containers.RepeatedCompositeFieldContainer[Outcome]
+    def __init__(self, model: _Optional[str] = ..., outcomes: _Optional[_Iterable[_Union[Outcome, _Mapping]]] = ...) -> None: ...
+
+class RecordOutcomesResponse(_message.Message):
+    __slots__ = ("recorded",)
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
+    recorded: int
+    def __init__(self, recorded: _Optional[int] = ...) -> None: ...
 
 class WatchConfigRequest(_message.Message):
     __slots__ = ("gateway_id",)

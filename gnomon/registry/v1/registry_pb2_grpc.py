@@ -114,6 +114,31 @@ class RegistryStub(object):
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.AbortRolloutRequest.SerializeToString,
                 response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
                 _registered_method=True)
+        self.PauseRollout = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/PauseRollout',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.PauseRolloutRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+                _registered_method=True)
+        self.ResumeRollout = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/ResumeRollout',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ResumeRolloutRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+                _registered_method=True)
+        self.PromoteRollout = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/PromoteRollout',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.PromoteRolloutRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+                _registered_method=True)
+        self.ApproveStep = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/ApproveStep',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ApproveStepRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+                _registered_method=True)
+        self.RecordOutcomes = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/RecordOutcomes',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesResponse.FromString,
+                _registered_method=True)
         self.WatchConfig = channel.unary_stream(
                 '/gnomon.registry.v1.Registry/WatchConfig',
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.WatchConfigRequest.SerializeToString,
@@ -240,6 +265,37 @@ class RegistryServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PauseRollout(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeRollout(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PromoteRollout(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveStep(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordOutcomes(self, request, context):
+        """What became of predictions under a running rollout. One that was told before stays as it was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchConfig(self, request, context):
         """Gateways: the whole desired state with its revision, again at every change; and what they see.
         """
@@ -348,6 +404,31 @@ def add_RegistryServicer_to_server(servicer, server):
                     servicer.AbortRollout,
                     request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.AbortRolloutRequest.FromString,
                     response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.SerializeToString,
+            ),
+            'PauseRollout': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseRollout,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.PauseRolloutRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.SerializeToString,
+            ),
+            'ResumeRollout': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeRollout,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ResumeRolloutRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.SerializeToString,
+            ),
+            'PromoteRollout': grpc.unary_unary_rpc_method_handler(
+                    servicer.PromoteRollout,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.PromoteRolloutRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.SerializeToString,
+            ),
+            'ApproveStep': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveStep,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ApproveStepRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.SerializeToString,
+            ),
+            'RecordOutcomes': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordOutcomes,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesResponse.SerializeToString,
             ),
             'WatchConfig': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchConfig,
@@ -802,6 +883,141 @@ class Registry(object):
             '/gnomon.registry.v1.Registry/AbortRollout',
             gnomon_dot_registry_dot_v1_dot_registry__pb2.AbortRolloutRequest.SerializeToString,
             gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseRollout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/PauseRollout',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.PauseRolloutRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeRollout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/ResumeRollout',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.ResumeRolloutRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PromoteRollout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/PromoteRollout',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.PromoteRolloutRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveStep(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/ApproveStep',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.ApproveStepRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordOutcomes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/RecordOutcomes',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesResponse.FromString,
             options,
             channel_credentials,
             insecure,
