@@ -20,17 +20,20 @@ if TYPE_CHECKING:
     from gnomon.stats.profile import Monitor, Profile
     from gnomon.stats.samples import NotEnoughSamples
     from gnomon.stats.sketch import Sketch
+    from gnomon.stats.windows import Level, Windows
 
 _HOMES = {
     "Binner": "binner",
     "Histogram": "latency",
     "KsResult": "drift",
+    "Level": "windows",
     "Monitor": "profile",
     "MonitorVerdict": "drift",
     "NotEnoughSamples": "samples",
     "Profile": "profile",
     "PsiResult": "drift",
     "Sketch": "sketch",
+    "Windows": "windows",
     "judge": "drift",
     "ks": "drift",
     "missing": "drift",
@@ -41,12 +44,14 @@ __all__ = [
     "Binner",
     "Histogram",
     "KsResult",
+    "Level",
     "Monitor",
     "MonitorVerdict",
     "NotEnoughSamples",
     "Profile",
     "PsiResult",
     "Sketch",
+    "Windows",
     "judge",
     "ks",
     "missing",
