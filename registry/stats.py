@@ -47,6 +47,7 @@ class Stats:
         self._arms: dict[str, dict[ArmKey, ArmStats]] = {}
         self._pairs: dict[str, dict[PairKey, PairStats]] = {}
         self._ticks: dict[tuple[str, int], dict[tuple[str, int], DriftTick]] = {}
+        self._told: dict[str, int] = {}  # through which Unix millisecond each gateway has told its ticks
 
     def report_status(self, status: GatewayStatus) -> None:
         self._seen.pop(status.gateway_id, None)
@@ -62,6 +63,9 @@ class Stats:
         _replace(self._pairs, report.gateway_id, pairs, self._counts_kept)
         for tick in report.ticks:
             self._keep_tick(report.gateway_id, tick)
+        told_ms = max(report.told_through_unix_ms, self._told.pop(report.gateway_id, 0))
+        self._told[report.gateway_id] = told_ms
+        _drop_first(self._told, GATEWAYS_KEPT)
 
     def gateways(self) -> tuple[Seen, ...]:
         """The gateways that are known: heard of not longer than `silent_s` ago."""
@@ -79,6 +83,14 @@ class Stats:
     def ticks(self, model: str, version: int) -> tuple[DriftTick, ...]:
         """Drift counts of a version: one for each gateway and sub-window."""
         return tuple(self._ticks.get((model, version), {}).values())
+
+    def shards(self, model: str, version: int) -> dict[tuple[str, int], DriftTick]:
+        """The same by (gateway, sub-window)."""
+        return dict(self._ticks.get((model, version), {}))
+
+    def told(self) -> dict[str, int]:
+        """Through which Unix millisecond each gateway has told its sub-windows; 0: it did not say."""
+        return dict(self._told)
 
     def _keep_tick(self, gateway_id: str, tick: DriftTick) -> None:
         key = (tick.model, tick.version)

@@ -127,6 +127,12 @@ class Drift:
         messages = tuple(self._message(key) for key in wanted)
         return messages, {key: self.ticks[key].change for key in wanted}
 
+    def untold_unix_ms(self, changes: dict[TickKey, int]) -> Iterator[int]:
+        """Starts of the sub-windows with news that a report with these `changes` leaves out."""
+        for key, tick in self.ticks.items():
+            if tick.change != tick.reported and key not in changes:
+                yield round(key.tick * self.tick_s * 1000)
+
     def acknowledged(self, changes: dict[TickKey, int]) -> None:
         for key, change in changes.items():
             if key in self.ticks:

@@ -14,12 +14,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gnomon.stats.alarms import Bar, Budget, State, Tolerance, by, e_bh, next_state, thresholds
+    from gnomon.stats.alarms import Bar, Budget, State, Tolerance, by, e_bh, next_state
     from gnomon.stats.binner import Binner
     from gnomon.stats.design import design_effect, kish
     from gnomon.stats.drift import KsResult, MonitorVerdict, PsiResult, judge, ks, missing, psi
     from gnomon.stats.latency import Histogram
-    from gnomon.stats.looks import Finding, Rule, look
+    from gnomon.stats.looks import Finding, Rule, look, thresholds
     from gnomon.stats.polya import polya_log_e
     from gnomon.stats.profile import Monitor, Profile
     from gnomon.stats.samples import NotEnoughSamples
@@ -55,7 +55,7 @@ _HOMES = {
     "next_state": "alarms",
     "polya_log_e": "polya",
     "psi": "drift",
-    "thresholds": "alarms",
+    "thresholds": "looks",
 }
 
 __all__ = [

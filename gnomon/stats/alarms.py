@@ -2,7 +2,7 @@
 
 The user says how many false alarms in what time are bearable over everything that is watched of a model (`Budget`),
 and which drift is nobody's business (`Tolerance`). From these, the number of tests and the time between two looks the
-level of each test follows, and with the rows of window and reference the thresholds themselves.
+level of each test follows, and with the rows of window and reference the thresholds themselves (`looks.thresholds`).
 
 Each look puts a monitor above the bar, below it, or between (`looks`); `next_state` makes alarms of them that do not
 flutter. Bonferroni over all tests holds however features depend on each other; so does the list of features of
@@ -15,9 +15,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
-
-from gnomon.stats import deviance
 
 STATISTICS = 3  # tests of a monitor at each look: PSI's, KS's, that of missing values
 MONTH_S = 30 * 86_400.0
@@ -70,31 +67,6 @@ class Tolerance:
         for name in ("psi", "ks", "missing"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"tolerance {name} must be a number from 0, got {getattr(self, name)}")
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholds:
-    """What PSI and KS have to reach before a window of these sizes is above the bar, at a level."""
-
-    level: float
-    psi: float
-    ks: float
-
-
-def thresholds(
-    n: int, m: int, groups: int, level: float, tolerance: Tolerance, design_effect: float = 1.0
-) -> Thresholds:
-    """For `n` rows of a window against `m` of the reference, PSI over `groups`; computed, never quoted.
-
-    Raises:
-        ValueError: no rows, or a level out of range.
-    """
-    if min(n, m) < 1 or not 0 < level < 1:
-        raise ValueError(f"rows and a level between 0 and 1 expected, got {n}, {m} and {level}")
-    k, rows = 1 / float(deviance.effective(m, n, design_effect)), float(deviance.effective(m, n, design_effect))
-    psi = max(k * special.chdtri(groups - 1, level), k * deviance.quantile(groups - 1, tolerance.psi / k, level))
-    ks = tolerance.ks + deviance.ks_margin(rows, level)
-    return Thresholds(level=level, psi=psi, ks=ks)
 
 
 def by(p_values: NDArray[np.float64], share: float) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from gnomon.stats import deviance
 from gnomon.stats.alarms import STATISTICS, Bar, Tolerance
@@ -19,6 +20,31 @@ from gnomon.stats.profile import Monitor, Profile
 from gnomon.stats.two_sample import MANY_ROWS, coarsen, missing
 
 MIN_ROWS = 200
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """What PSI and KS have to reach before a window of these sizes is above the bar, at a level."""
+
+    level: float
+    psi: float
+    ks: float
+
+
+def thresholds(
+    n: int, m: int, groups: int, level: float, tolerance: Tolerance, design_effect: float = 1.0
+) -> Thresholds:
+    """For `n` rows of a window against `m` of the reference, PSI over `groups`; computed, never quoted.
+
+    Raises:
+        ValueError: no rows, or a level out of range.
+    """
+    if min(n, m) < 1 or not 0 < level < 1:
+        raise ValueError(f"rows and a level between 0 and 1 expected, got {n}, {m} and {level}")
+    k, rows = 1 / float(deviance.effective(m, n, design_effect)), float(deviance.effective(m, n, design_effect))
+    psi = max(k * special.chdtri(groups - 1, level), k * deviance.quantile(groups - 1, tolerance.psi / k, level))
+    ks = tolerance.ks + deviance.ks_margin(rows, level)
+    return Thresholds(level=level, psi=psi, ks=ks)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

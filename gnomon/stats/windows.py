@@ -33,12 +33,16 @@ AHEAD = 1  # sub-windows a clock elsewhere may be ahead of ours
 class Level:
     """A ring: `kept` sub-windows of `length_s` seconds each, the running one included."""
 
-    length_s: int
+    length_s: float  # of whole milliseconds
     kept: int
 
     def __post_init__(self) -> None:
-        if self.length_s < 1 or self.kept < 1:
-            raise ValueError(f"a ring needs a length and a number of 1 or more, got {self.length_s} s × {self.kept}")
+        if self.length_ms < 1 or abs(self.length_ms - 1000 * self.length_s) > 1e-6 or self.kept < 1:
+            raise ValueError(f"a ring needs whole milliseconds and 1 or more, got {self.length_s} s × {self.kept}")
+
+    @property
+    def length_ms(self) -> int:
+        return round(1000 * self.length_s)
 
 
 SECONDS, MINUTES, HOURS = Level(length_s=5, kept=60), Level(length_s=60, kept=60), Level(length_s=3_600, kept=168)
@@ -49,7 +53,7 @@ class SubWindow:
     """What is known of one sub-window. Counts (slots,) int64; `silent` are the sources that have not had their say."""
 
     epoch: int
-    length_s: int
+    length_s: float
     rows: int
     counts: Counts
     silent: tuple[str, ...]
@@ -70,8 +74,8 @@ class SubWindow:
 class Window:
     """Neighbouring sub-windows added: [from_s, to_s). `gaps` are the epochs among them that are not complete."""
 
-    from_s: int
-    to_s: int
+    from_s: float
+    to_s: float
     rows: int
     counts: Counts
     gaps: tuple[int, ...]
@@ -100,7 +104,7 @@ class Windows:
         if not levels:
             raise ValueError("windows need at least one level, got none")
         for finer, coarser in itertools.pairwise(levels):
-            if coarser.length_s % finer.length_s or coarser.length_s == finer.length_s:
+            if coarser.length_ms % finer.length_ms or coarser.length_ms == finer.length_ms:
                 raise ValueError(f"{coarser.length_s} s is not a multiple of the finer {finer.length_s} s")
         self.slots = slots
         self.levels = tuple(levels)
@@ -114,7 +118,7 @@ class Windows:
 
     def epoch(self, unix_s: float, level: int = 0) -> int:
         """Of the sub-window an instant lies in."""
-        return int(unix_s // self.levels[level].length_s)
+        return int(1000 * unix_s) // self.levels[level].length_ms
 
     def advance(self, now_unix_s: float) -> None:
         """Tells the time and forgets what the rings no longer hold; a clock that went back is not followed."""
@@ -179,7 +183,7 @@ class Windows:
     def sub_window(self, epoch: int, level: int = 0) -> SubWindow:
         """What is known of one; empty, and not complete, where it is no longer or not yet held."""
         rows, counts = self._sums[level].get(epoch, (0, np.zeros(self.slots, np.int64)))
-        ratio = self.levels[level].length_s // self.levels[0].length_s
+        ratio = self.levels[level].length_ms // self.levels[0].length_ms
         first, last = epoch * ratio, (epoch + 1) * ratio - 1
         expected = {name: source for name, source in self._sources.items() if _is_expected(source, first, last)}
         return SubWindow(
@@ -228,7 +232,7 @@ class Windows:
         self._shards[epoch, source] = (after_rows, after)
         more_rows, more = after_rows - before_rows, after - before
         for level, sums in enumerate(self._sums):
-            coarse = epoch * self.levels[0].length_s // self.levels[level].length_s
+            coarse = epoch * self.levels[0].length_ms // self.levels[level].length_ms
             held_rows, held = sums.get(coarse, (0, np.zeros(self.slots, np.int64)))
             sums[coarse] = (held_rows + more_rows, held + more)
 

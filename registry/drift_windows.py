@@ -1,0 +1,77 @@
+"""The rings of one watched version: fed from what gateways told, asked for the window its policy judges.
+
+Owner: the drift loop. The finest ring is of the gateways' own ticks; a window of many of them is kept in minutes or in
+hours as well, whichever takes no more than a hundred or so.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from gnomon.evidence import DriftTick
+from gnomon.stats.windows import HOURS, MINUTES, Level, Window, Windows
+
+LATE_TICKS = 60  # the finest ring: how late a tick may come
+PARTS = 120  # of a window at most, before a coarser ring is taken
+
+Shards = Mapping[tuple[str, int], DriftTick]
+
+
+def rings(tick_s: float, window_s: float) -> tuple[Level, ...]:
+    """Levels that hold a window of `window_s`, the coarsest of which it is cut from."""
+    ticks = _parts(window_s, tick_s)
+    if ticks <= PARTS:
+        return (Level(length_s=tick_s, kept=max(LATE_TICKS, ticks + 2)),)
+    fine = Level(length_s=tick_s, kept=LATE_TICKS)
+    for coarse in (MINUTES, HOURS):
+        fits = coarse.length_ms % fine.length_ms == 0 and coarse.length_ms > fine.length_ms
+        if fits and (coarse is HOURS or _parts(window_s, coarse.length_s) <= PARTS):
+            return fine, Level(length_s=coarse.length_s, kept=max(PARTS, _parts(window_s, coarse.length_s)) + 2)
+    return fine, Level(length_s=tick_s * _parts(ticks, PARTS), kept=PARTS + 2)  # an odd length: so many ticks together
+
+
+def _parts(window_s: float, length_s: float) -> int:
+    return max(1, math.ceil(window_s / length_s))
+
+
+class VersionWindows:
+    """What is known of one version's traffic, by sub-window."""
+
+    def __init__(self, slots: int, tick_s: float, window_s: float) -> None:
+        self.tick_s, self.window_s = tick_s, window_s
+        self.windows = Windows(slots, rings(tick_s, window_s))
+        self._fed: dict[tuple[str, int], DriftTick] = {}
+
+    @property
+    def level(self) -> int:
+        """The ring the window is cut from."""
+        return len(self.windows.levels) - 1
+
+    @property
+    def part_s(self) -> float:
+        """Length of its sub-windows: a window changes no oftener."""
+        return self.windows.levels[self.level].length_s
+
+    def feed(self, shards: Shards, told_ms: Mapping[str, int], now_s: float) -> None:
+        """Takes what is new of (gateway, tick) `shards`, and how far each gateway says it has told."""
+        self.windows.advance(now_s)
+        for key, tick in shards.items():
+            fits = len(tick.counts) == 8 * self.windows.slots and tick.tick_s == self.tick_s
+            if fits and self._fed.get(key) is not tick:
+                counts = np.frombuffer(tick.counts, "<i8").astype(np.int64)
+                self.windows.put(key[0], tick.tick, tick.rows, counts)
+        self._fed = dict(shards)
+        for gateway, through_ms in told_ms.items():
+            if through_ms > 0:
+                self.windows.heard(gateway, self.windows.epoch(through_ms / 1000) - 1)
+            if now_s - through_ms / 1000 > self.window_s:
+                self.windows.retire(gateway)
+
+    def latest(self) -> Window:
+        """The policy's window: the newest sub-windows whose time is over."""
+        return self.windows.window(self.windows.closed(self.level), _parts(self.window_s, self.part_s), self.level)
+
+    def silent(self) -> tuple[str, ...]:
+        """Gateways that have not told all of that window."""
+        return self.windows.sub_window(self.windows.closed(self.level), self.level).silent
