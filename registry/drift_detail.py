@@ -119,8 +119,10 @@ def _history(
 ) -> list[tuple[DriftPoint, ...]]:
     if not asked.points:
         return [() for _ in profile.monitors]
-    ticks = of_ticks(told.ticks, span, asked.points, profile.slots)
-    return history(profile, of_rings(rings, asked.points) if rings is not None and asked.from_unix_ms == 0 else ticks)
+    farther = rings is not None and 1000 * rings.reach_s > span.to_unix_ms - span.from_unix_ms
+    if rings is not None and farther and asked.from_unix_ms == 0:
+        return history(profile, of_rings(rings, asked.points))
+    return history(profile, of_ticks(told.ticks, span, asked.points, profile.slots))
 
 
 def _drawn(monitor: Monitor, window: NDArray[np.int64]) -> dict[str, Any]:

@@ -53,6 +53,11 @@ class VersionWindows:
         """Length of its sub-windows: a window changes no oftener."""
         return self.windows.levels[self.level].length_s
 
+    @property
+    def reach_s(self) -> float:
+        """How far back that ring reaches."""
+        return self.part_s * self.windows.levels[self.level].kept
+
     def feed(self, shards: Shards, told_ms: Mapping[str, int], now_s: float) -> None:
         """Takes what is new of (gateway, tick) `shards`, and how far each gateway says it has told."""
         self.windows.advance(now_s)

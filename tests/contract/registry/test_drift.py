@@ -1,6 +1,7 @@
 """Drift over the wire: policies, alarms as they come, and the webhook of a whole registry."""
 
 import http.server
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -10,10 +11,12 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from gnomon.cli.main import app
 from gnomon.client import AsyncRegistryClient, RegistryClient
 from gnomon.domain import Route
-from gnomon.drift import DriftEventKind, DriftPolicy
+from gnomon.drift import DriftEvent, DriftEventKind, DriftPolicy
 from gnomon.errors import InvalidInput, ModelNotFound, Unavailable
 from gnomon.evidence import DriftTick, StatsReport
 from gnomon.registry.v1 import registry_pb2 as pb
@@ -119,6 +122,7 @@ async def test_an_alarm_reaches_who_watches_who_asks_and_the_webhook(
         ]
         with pytest.raises(InvalidInput, match="monitor 'rain' of 'm': one of temperature, wind expected"):
             client.get_drift("m", monitors=["rain"])
+        commands(running.target, tmp_path, event)
         posted.join(timeout=20)
         server.server_close()
         body, headers = server.got  # type: ignore[attr-defined]
@@ -127,6 +131,32 @@ async def test_an_alarm_reaches_who_watches_who_asks_and_the_webhook(
         running.stop()
         with pytest.raises(Unavailable):
             next(heard)
+
+
+def commands(target: str, folder: Path, event: DriftEvent) -> None:
+    """What the command line says of the same alarm."""
+
+    def gnomon(*arguments: str) -> str:
+        done = CliRunner().invoke(app, ["drift", *arguments, "--registry", target], catch_exceptions=False)
+        assert done.exit_code == 0
+        return done.output
+
+    shown = json.loads(gnomon("show", "m", "--json"))
+    assert [(each["name"], each["since_unix_ms"] > 0) for each in shown["monitors"]] == [
+        ("temperature", True),
+        ("wind", False),
+    ]
+    assert sum(point["rows"] for point in shown["monitors"][0]["history"]) == 500
+    assert "● temperature: PSI" in gnomon("show", "m")
+    png, page = folder / "temperature.png", folder / "report.html"
+    gnomon("show", "m", "--feature", "temperature", "--png", str(png))
+    gnomon("show", "m", "--report", str(page))
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert page.read_text().count("<article>") == 2
+    assert json.loads(gnomon("events", "m", "--json"))["id"] == event.id
+    assert gnomon("events", "--after", str(event.id)) == ""
+    assert json.loads(gnomon("policy", "m", "--psi", "0.5", "--actor", "bob", "--json"))["psi_tolerance"] == 0.5
+    assert "0.5" in gnomon("policy", "m")
 
 
 def report(shift: float) -> StatsReport:
