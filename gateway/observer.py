@@ -147,8 +147,7 @@ class Observer:
             return
         if shadow:
             self.pairs.update(answered, batch.routes)
-        else:
-            self.drift.update(answered)
+        self.drift.update(answered)  # of a shadow: its scores, in the sub-window its call arrived in
 
     def _known(self, batch: Batch) -> bool:
         """Whether the snapshot names all versions in a batch: it is written a moment after their first calls."""

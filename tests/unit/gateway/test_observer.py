@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import time
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,8 @@ class House:
                 dataclasses.replace(self.profile.monitors[3], column=-1),
             ),
         )
-        version = put_version(self.config.layout, 1, b"artifact", profile=profile.to_bytes())
-        put_snapshot(self.config.layout, route(), version)
+        self.version = put_version(self.config.layout, 1, b"artifact", profile=profile.to_bytes())
+        put_snapshot(self.config.layout, route(), self.version)
         self.writer = writer_of(self.config)
         self.number = self.writer.schema(schema())
         know(self.writer, route())
@@ -170,6 +171,34 @@ def test_pairs_are_compared_row_by_row(house):
     assert observer.pairs.totals["flights", 2, 1] == [4, 3]
     arm = observer.arms.arms[ArmKey("flights", 1, 2, Role.SHADOW)]
     assert (arm.answered, arm.failed) == (2, 1)
+
+
+def test_scores_of_a_shadow_are_counted_against_its_own_profile(house):
+    layout = house.config.layout
+    profile = Profile.fit(REFERENCE[:, 0], names=["score"], tensor="score", score=True)
+    shadowed, versions = route(shadow=2), [house.version, put_version(layout, 2, b"other", profile=profile.to_bytes())]
+    put_snapshot(layout, shadowed, *versions)
+    writer = Writer(layout.shadow_journal, host=0, slot=4095, segment_bytes=1 << 20, segment_max_age_s=100)
+    know(writer, shadowed)
+    number = writer.schema(schema(version=2) | {"live_version": 1, "live_outputs": schema()["outputs"]})
+    shadow_frame(writer, [0.40, 0.60], [-9.0, 9.0], number=number, rows=2)
+    writer.close()
+    tick = read_all(house.observer()).drift.ticks[TickKey("flights", 2, 0)]
+    assert tick.rows == tick.counts.sum() == 2
+    assert tick.counts[[0, -2]].tolist() == [1, 1]
+
+
+def test_a_report_says_how_far_it_tells(house):
+    before_ms = time.time_ns() // 1_000_000
+    for number in range(3):
+        house.call(arrived_unix_ns=number * 5 * 10**9)
+    observer = house.observer()
+    assert observer.report()[0].told_through_unix_ms == 0  # nothing is read yet
+    read_all(observer)
+    report, changes = observer.report()
+    assert before_ms <= report.told_through_unix_ms <= time.time_ns() // 1_000_000
+    untold = {key: change for key, change in changes.items() if key.tick != 1}
+    assert list(observer.drift.untold_unix_ms(untold)) == [5_000]
 
 
 def test_an_observer_killed_at_any_point_counts_everything_once(tmp_path):
