@@ -131,7 +131,7 @@ class DriftWatch:
         from gnomon.stats.looks import look  # brings scipy, which a registry without traffic need not load
 
         seen = self._seen[each.model, each.version]
-        window = seen.windows.latest()
+        window = await self._files.run(seen.windows.latest)
         rule = rule_of(each.policy, len(seen.profile.monitors), max(self._interval_s, seen.windows.part_s))
         seen.findings = await self._files.run(look, seen.profile, window.counts, rule)
         at = At(model=each.model, version=each.version, level=rule.level, complete=not window.gaps, now_s=now_s)

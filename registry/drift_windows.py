@@ -13,6 +13,7 @@ from gnomon.evidence import DriftTick
 from gnomon.stats.windows import HOURS, MINUTES, Level, Window, Windows
 
 LATE_TICKS = 60  # the finest ring: how late a tick may come
+SOURCES = 4_096  # gateways that come and go within a ring
 PARTS = 120  # of a window at most, before a coarser ring is taken
 
 Shards = Mapping[tuple[str, int], DriftTick]
@@ -40,7 +41,7 @@ class VersionWindows:
 
     def __init__(self, slots: int, tick_s: float, window_s: float) -> None:
         self.tick_s, self.window_s = tick_s, window_s
-        self.windows = Windows(slots, rings(tick_s, window_s))
+        self.windows = Windows(slots, rings(tick_s, window_s), SOURCES)
         self._fed: dict[tuple[str, int], DriftTick] = {}
 
     @property
@@ -67,11 +68,12 @@ class VersionWindows:
                 counts = np.frombuffer(tick.counts, "<i8").astype(np.int64)
                 self.windows.put(key[0], tick.tick, tick.rows, counts)
         self._fed = dict(shards)
-        for gateway, through_ms in told_ms.items():
-            if through_ms > 0:
-                self.windows.heard(gateway, self.windows.epoch(through_ms / 1000) - 1)
-            if now_s - through_ms / 1000 > self.window_s:
+        for gateway in self.windows.sources | told_ms.keys():
+            through_s = told_ms.get(gateway, 0) / 1000
+            if now_s - through_s > self.window_s:
                 self.windows.retire(gateway)
+            else:
+                self.windows.heard(gateway, self.windows.epoch(through_s) - 1)
 
     def latest(self) -> Window:
         """The policy's window: the newest sub-windows whose time is over."""

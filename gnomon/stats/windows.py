@@ -91,7 +91,7 @@ class _Source:
 
 
 class Windows:
-    """Rings of one count vector. Written by: one thread."""
+    """Rings of one count vector. Written by: one thread at a time; others may read meanwhile."""
 
     def __init__(
         self, slots: int, levels: Sequence[Level] = (SECONDS, MINUTES, HOURS), sources_limit: int = 256
@@ -116,6 +116,11 @@ class Windows:
         self._shards: dict[tuple[int, str], tuple[int, Counts]] = {}
         self._sums: list[dict[int, tuple[int, Counts]]] = [{} for _ in levels]
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """Those that are waited for, and retired ones that told something the rings still hold."""
+        return frozenset(self._sources)
+
     def epoch(self, unix_s: float, level: int = 0) -> int:
         """Of the sub-window an instant lies in."""
         return int(1000 * unix_s) // self.levels[level].length_ms
@@ -128,6 +133,10 @@ class Windows:
         for level, sums in enumerate(self._sums):
             for epoch in [epoch for epoch in sums if epoch < self._oldest(level)]:
                 del sums[epoch]
+        ratio = self.levels[-1].length_ms // self.levels[0].length_ms
+        remembered = self._oldest(len(self.levels) - 1) * ratio
+        for name in [name for name, source in self._sources.items() if source.retired and source.through < remembered]:
+            del self._sources[name]
 
     def put(self, source: str, epoch: int, rows: int, counts: Counts) -> bool:
         """Takes what `source` has counted so far in a finest `epoch`: `rows`, and `counts` (slots,). Whether it did.
@@ -185,7 +194,8 @@ class Windows:
         rows, counts = self._sums[level].get(epoch, (0, np.zeros(self.slots, np.int64)))
         ratio = self.levels[level].length_ms // self.levels[0].length_ms
         first, last = epoch * ratio, (epoch + 1) * ratio - 1
-        expected = {name: source for name, source in self._sources.items() if _is_expected(source, first, last)}
+        sources = list(self._sources.items())  # at once: others may be added meanwhile
+        expected = {name: source for name, source in sources if _is_expected(source, first, last)}
         return SubWindow(
             epoch=epoch,
             length_s=self.levels[level].length_s,

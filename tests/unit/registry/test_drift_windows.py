@@ -62,6 +62,15 @@ def test_a_window_is_complete_when_all_gateways_have_told_all_of_it() -> None:
     assert held.latest().gaps == ()
 
 
+def test_gateways_that_come_and_go_leave_room_for_others() -> None:
+    held = VersionWindows(2, 5.0, 60.0)
+    for later in range(500):
+        now_s = NOW_S + 60 * later
+        held.feed({}, {f"g{later}": int(now_s * 1000)}, now_s)
+    assert len(held.windows.sources) < 10
+    assert held.silent() == ()
+
+
 def test_a_gateway_that_is_gone_for_longer_than_the_window_is_not_waited_for() -> None:
     held, now_ms = VersionWindows(2, 5.0, 60.0), int(NOW_S * 1000)
     for later in range(0, 75, 5):

@@ -153,6 +153,16 @@ def test_memory_is_bounded_by_rings_and_sources():
     assert all(len(sums) <= ring.kept for sums, ring in zip(held._sums, held.levels, strict=True))
 
 
+def test_a_retired_source_is_forgotten_with_the_last_it_told():
+    held = windows()
+    held.heard("gone", RUNNING)
+    held.retire("gone")
+    held.advance(NOW_S + 3_600)
+    assert held.sources == {"gone"}  # the hours still hold what it told
+    held.advance(NOW_S + 2 * 3_600)
+    assert held.sources == set()
+
+
 def test_what_cannot_be_added_is_refused():
     held, other = windows(), windows()
     with pytest.raises(ValueError, match="7 slots, got counts of shape"):
