@@ -22,7 +22,7 @@ def psi_between(one: Monitor, ours: Counts, other: Monitor, theirs: Counts) -> P
     Raises:
         NotEnoughSamples: fewer than 5 values a group on either side.
     """
-    same = np.array_equal(one.edges, other.edges)
+    same = np.array_equal(one.edges, other.edges) and len(ours) == len(theirs) == len(one.edges) + 2
     return psi(theirs[:-1], ours[:-1]) if same else None
 
 
