@@ -128,6 +128,7 @@ class Observer:
             arms=self.arms.stats(),
             pairs=self.pairs.stats(),
             ticks=ticks,
+            calls=self.drift.together.messages(changes, self.drift.tick_s),
             told_through_unix_ms=told_ms,
         ), changes
 

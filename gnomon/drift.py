@@ -36,7 +36,7 @@ class DriftPolicy:
     clear: float = 0.5  # an alarm may end below this part of the tolerances
     raise_after_s: float = 60.0
     clear_after_s: float = 600.0
-    design_effect: float = 1.0  # how many rows are worth one, where a call brings many
+    design_effect: float = 0.0  # how many rows are worth one, where a call brings many; 0: estimated from calls
     min_rows: int = 200
     muted: bool = False
     actor: str = ""
@@ -51,7 +51,8 @@ class DriftPolicy:
             self._check(name, 0 <= getattr(self, name) < math.inf, "a number from 0")
         self._check("window_s", 1 <= self.window_s <= WEEK_S, "1 s to a week")
         self._check("clear", 0 <= self.clear <= 1, "0 to 1")
-        self._check("design_effect", 1 <= self.design_effect < math.inf, "1 or more")
+        stated = 1 <= self.design_effect < math.inf
+        self._check("design_effect", stated or self.design_effect == 0, "1 or more, or 0")
         self._check("min_rows", self.min_rows >= 1, "1 or more")
 
     def _check(self, name: str, holds: bool, right: str) -> None:

@@ -125,6 +125,25 @@ class DriftTick:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DriftCalls:
+    """How alike the rows of calls are in one sub-window: gnomon.stats.design.call_sums, int64 little-endian."""
+
+    model: str
+    version: int
+    tick: int
+    tick_s: float
+    sums: bytes
+
+    def __post_init__(self) -> None:
+        check_model_name(self.model)
+        _check_counts(self, "version", "tick")
+        if not 0 < self.tick_s < math.inf:
+            raise InvalidInput(f"tick_s {self.tick_s} of DriftCalls: a positive number of seconds expected")
+        if len(self.sums) % COUNT_BYTES:
+            raise InvalidInput(f"sums of {len(self.sums)} bytes: a whole number of int64 expected")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatsReport:
     """Everything one observer has to tell, whole."""
 
@@ -132,6 +151,7 @@ class StatsReport:
     arms: tuple[ArmStats, ...] = ()
     pairs: tuple[PairStats, ...] = ()
     ticks: tuple[DriftTick, ...] = ()
+    calls: tuple[DriftCalls, ...] = ()
     told_through_unix_ms: int = 0  # the ticks of all that arrived before it have been told; 0: not known
 
     def __post_init__(self) -> None:

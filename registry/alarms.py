@@ -29,7 +29,7 @@ def rule_of(policy: DriftPolicy, monitors: int, look_s: float) -> "Rule":
         level=budget.level(STATISTICS * max(1, monitors), look_s),
         tolerance=Tolerance(psi=policy.psi_tolerance, ks=policy.ks_tolerance, missing=policy.missing_tolerance),
         clear=policy.clear,
-        design_effect=policy.design_effect,
+        design_effect=max(1.0, policy.design_effect),
         min_rows=policy.min_rows,
     )
 

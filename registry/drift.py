@@ -64,8 +64,8 @@ def drift_of(
         reference = Profile.from_bytes(profile)
     except ValueError as error:
         raise ArtifactCorrupt(f"profile of version {version} of {model!r}: {error}") from None
-    chosen = _fitting([tick for tick in ticks if span.holds(tick)], reference.slots)
-    counts = _added(chosen, reference.slots)
+    chosen = fitting([tick for tick in ticks if span.holds(tick)], reference.slots)
+    counts = summed(chosen, reference.slots)
     verdicts = judge(reference, counts, alpha=alpha, tolerance=tolerance, ks_tolerance=ks_tolerance)
     return Drift(
         model=model,
@@ -79,19 +79,19 @@ def drift_of(
     )
 
 
-def _fitting(ticks: Sequence[DriftTick], slots: int) -> list[DriftTick]:
+def fitting(ticks: Sequence[DriftTick], slots: int) -> list[DriftTick]:
     fitting = [tick for tick in ticks if len(tick.counts) == 8 * slots]
     if len(fitting) < len(ticks):
         log.warning("%d drift ticks left out: the profile has %d slots", len(ticks) - len(fitting), slots)
     return fitting
 
 
-def summed(ticks: Sequence[DriftTick], span: Span, slots: int) -> NDArray[np.int64]:
+def of_span(ticks: Sequence[DriftTick], span: Span, slots: int) -> NDArray[np.int64]:
     """Counts (slots,) of the ticks of a span that fit the profile."""
-    return _added([tick for tick in ticks if span.holds(tick) and len(tick.counts) == 8 * slots], slots)
+    return summed([tick for tick in ticks if span.holds(tick) and len(tick.counts) == 8 * slots], slots)
 
 
-def _added(ticks: Sequence[DriftTick], slots: int) -> NDArray[np.int64]:
+def summed(ticks: Sequence[DriftTick], slots: int) -> NDArray[np.int64]:
     total = np.zeros(slots, np.int64)
     for tick in ticks:
         total += np.frombuffer(tick.counts, "<i8")

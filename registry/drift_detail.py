@@ -17,7 +17,7 @@ from gnomon.stats.between import ks_between, psi_between
 from gnomon.stats.looks import Rule, look
 from gnomon.stats.profile import Monitor, Profile
 from gnomon.stats.samples import NotEnoughSamples
-from registry.drift import Span, drift_of, summed
+from registry.drift import Span, drift_of, of_span
 from registry.drift_answers import Question
 from registry.drift_history import history, of_rings, of_ticks
 from registry.drift_windows import VersionWindows
@@ -38,7 +38,7 @@ class Told:
     def counted(self, span: Span) -> list[Counted]:
         """Each monitor with its counts of a span. Raises: ArtifactCorrupt."""
         profile = self.read()
-        return list(zip(profile.monitors, profile.split(summed(self.ticks, span, profile.slots)), strict=True))
+        return list(zip(profile.monitors, profile.split(of_span(self.ticks, span, profile.slots)), strict=True))
 
     def read(self) -> Profile:
         try:
@@ -66,9 +66,9 @@ def detailed(
     )  # fmt: skip
     profile, counted = told.read(), told.counted(span)
     chosen = _chosen(asked, [monitor.name for monitor in profile.monitors])
-    more = zip(
-        _evidence(profile, counted, policy, drift.alpha), _history(asked, profile, told, span, rings), strict=True
-    )
+    effects = rings.design_effects(rings.latest()) if rings is not None and not policy.design_effect else None
+    evidence = _evidence(profile, counted, policy, drift.alpha, effects)
+    more = zip(evidence, _history(asked, profile, told, span, rings), strict=True)
     monitors = [
         dataclasses.replace(found, **evidence, history=points, **(_drawn(*counts) if asked.with_counts else {}))
         for found, counts, (evidence, points) in zip(drift.monitors, counted, more, strict=True)
@@ -106,10 +106,16 @@ def _chosen(asked: Question, names: Sequence[str]) -> set[str]:
     return set(asked.monitors or names)
 
 
-def _evidence(profile: Profile, counted: Sequence[Counted], policy: DriftPolicy, level: float) -> list[dict[str, Any]]:
+def _evidence(
+    profile: Profile,
+    counted: Sequence[Counted],
+    policy: DriftPolicy,
+    level: float,
+    effects: NDArray[np.float64] | None,
+) -> list[dict[str, Any]]:
     counts = np.concatenate([np.zeros(0, np.int64), *(window for _, window in counted)])
-    rule = Rule(level=level, design_effect=policy.design_effect, min_rows=policy.min_rows)
-    p_values = np.array([finding.p_value for finding in look(profile, counts, rule)])
+    rule = Rule(level=level, design_effect=max(1.0, policy.design_effect), min_rows=policy.min_rows)
+    p_values = np.array([finding.p_value for finding in look(profile, counts, rule, effects)])
     listed = by(p_values, LISTED_SHARE)
     return [{"p_value": float(p), "listed": bool(is_listed)} for p, is_listed in zip(p_values, listed, strict=True)]
 

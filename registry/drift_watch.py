@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gnomon.drift import DriftEvent, DriftEventKind
+from gnomon.drift import DriftEvent, DriftEventKind, DriftPolicy
 from gnomon.stats.alarms import State
 from gnomon.stats.profile import Profile
 from registry.alarms import At, Verdict, decide, forget, rule_of
@@ -111,8 +111,9 @@ class DriftWatch:
             profile = seen.profile if seen else await self._profile(each)
             if profile is None:
                 return False
-            self._seen[key] = seen = Seen(profile, VersionWindows(profile.slots, tick_s, each.policy.window_s), [])
+            self._seen[key] = seen = Seen(profile, _windows(profile, tick_s, each.policy), [])
         await self._files.run(seen.windows.feed, shards, self._stats.told(), now_s)
+        await self._files.run(seen.windows.feed_calls, self._stats.calls(*key), now_s)
         return True
 
     async def _profile(self, each: Watched) -> Profile | None:
@@ -133,7 +134,8 @@ class DriftWatch:
         seen = self._seen[each.model, each.version]
         window = await self._files.run(seen.windows.latest)
         rule = rule_of(each.policy, len(seen.profile.monitors), max(self._interval_s, seen.windows.part_s))
-        seen.findings = await self._files.run(look, seen.profile, window.counts, rule)
+        effects = None if each.policy.design_effect else seen.windows.design_effects(window)
+        seen.findings = await self._files.run(look, seen.profile, window.counts, rule, effects)
         at = At(model=each.model, version=each.version, level=rule.level, complete=not window.gaps, now_s=now_s)
         return decide(at, each.policy, seen.findings, states)
 
@@ -143,6 +145,10 @@ class DriftWatch:
             for event in events:
                 log.warning("%s", describe(event))
             self._events.publish(events)
+
+
+def _windows(profile: Profile, tick_s: float, policy: DriftPolicy) -> VersionWindows:
+    return VersionWindows(profile.slots, len(profile.monitors), tick_s, policy.window_s)
 
 
 def describe(event: DriftEvent) -> str:

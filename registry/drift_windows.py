@@ -8,8 +8,10 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gnomon.evidence import DriftTick
+from gnomon.evidence import DriftCalls, DriftTick
+from gnomon.stats.design import HEAD, PER_MONITOR, design_effects
 from gnomon.stats.windows import HOURS, MINUTES, Level, Window, Windows
 
 LATE_TICKS = 60  # the finest ring: how late a tick may come
@@ -39,10 +41,12 @@ def _parts(window_s: float, length_s: float) -> int:
 class VersionWindows:
     """What is known of one version's traffic, by sub-window."""
 
-    def __init__(self, slots: int, tick_s: float, window_s: float) -> None:
+    def __init__(self, slots: int, monitors: int, tick_s: float, window_s: float) -> None:
         self.tick_s, self.window_s = tick_s, window_s
         self.windows = Windows(slots, rings(tick_s, window_s), SOURCES)
+        self._together = Windows(HEAD + PER_MONITOR * monitors, self.windows.levels, SOURCES)
         self._fed: dict[tuple[str, int], DriftTick] = {}
+        self._fed_calls: dict[tuple[str, int], DriftCalls] = {}
 
     @property
     def level(self) -> int:
@@ -74,6 +78,22 @@ class VersionWindows:
                 self.windows.retire(gateway)
             else:
                 self.windows.heard(gateway, self.windows.epoch(through_s) - 1)
+
+    def feed_calls(self, calls: Mapping[tuple[str, int], DriftCalls], now_s: float) -> None:
+        """Takes what is new of how alike the rows of calls are, by (gateway, tick)."""
+        self._together.advance(now_s)
+        for key, told in calls.items():
+            fits = len(told.sums) == 8 * self._together.slots and told.tick_s == self.tick_s
+            if fits and self._fed_calls.get(key) is not told:
+                sums = np.frombuffer(told.sums, "<i8").astype(np.int64)
+                self._together.put(key[0], told.tick, int(sums[0]), sums)
+        self._fed_calls = dict(calls)
+
+    def design_effects(self, window: Window) -> NDArray[np.float64]:
+        """Of each monitor, from the calls of many rows in the sub-windows of a window."""
+        last = self.windows.epoch(window.to_s, self.level) - 1
+        sums = self._together.window(last, _parts(self.window_s, self.part_s), self.level).counts
+        return design_effects(sums, max(window.rows, int(sums[1])))
 
     def latest(self) -> Window:
         """The policy's window: the newest sub-windows whose time is over."""

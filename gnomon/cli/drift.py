@@ -83,7 +83,7 @@ def policy(
     window_s: Annotated[float | None, typer.Option(help="What is judged at each look, in seconds.")] = None,
     raise_after_s: Annotated[float | None, typer.Option(help="Above the bar for so long raises.")] = None,
     clear_after_s: Annotated[float | None, typer.Option(help="Below the lower bar for so long clears.")] = None,
-    design_effect: Annotated[float | None, typer.Option(help="How many rows are worth one.")] = None,
+    design_effect: Annotated[float | None, typer.Option(help="How many rows are worth one; 0: estimated.")] = None,
     min_rows: Annotated[int | None, typer.Option(help="Rows of a window that is judged.")] = None,
     muted: Annotated[bool | None, typer.Option("--mute/--unmute", help="Judge nothing.")] = None,
     reason: Annotated[str, typer.Option(help="Kept in the record.")] = "",

@@ -90,14 +90,24 @@ class Rule:
             raise ValueError(f"design_effect must be 1 or more, got {self.design_effect}")
 
 
-def look(profile: Profile, counts: NDArray[np.int64], rule: Rule) -> list[Finding]:
+def look(
+    profile: Profile,
+    counts: NDArray[np.int64],
+    rule: Rule,
+    design_effects: NDArray[np.float64] | None = None,
+) -> list[Finding]:
     """A finding for each monitor on the flat `counts` (slots,) of one window.
 
+    `design_effects` (n_monitors,) replace the rule's one for all.
+
     Raises:
-        ValueError: counts of another profile.
+        ValueError: counts of another profile, or not an effect for each monitor.
     """
-    pairs = zip(profile.monitors, profile.split(counts), strict=True)
-    return [look_at(monitor, window, rule) for monitor, window in pairs]
+    effects = [rule.design_effect] * len(profile.monitors) if design_effects is None else design_effects.tolist()
+    return [
+        look_at(monitor, window, dataclasses.replace(rule, design_effect=effect))
+        for monitor, window, effect in zip(profile.monitors, profile.split(counts), effects, strict=True)
+    ]
 
 
 def look_at(monitor: Monitor, window: NDArray[np.int64], rule: Rule) -> Finding:

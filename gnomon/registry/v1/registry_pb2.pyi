@@ -628,19 +628,35 @@ class DriftTick(_message.Message):
     counts: bytes
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., tick: _Optional[int] = ..., tick_s: _Optional[float] = ..., rows: _Optional[int] = ..., counts: _Optional[bytes] = ...) -> None: ...
 
+class DriftCalls(_message.Message):
+    __slots__ = ("model", "version", "tick", "tick_s", "sums")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    TICK_FIELD_NUMBER: _ClassVar[int]
+    TICK_S_FIELD_NUMBER: _ClassVar[int]
+    SUMS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    tick: int
+    tick_s: float
+    sums: bytes
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., tick: _Optional[int] = ..., tick_s: _Optional[float] = ..., sums: _Optional[bytes] = ...) -> None: ...
+
 class StatsReport(_message.Message):
-    __slots__ = ("gateway_id", "arms", "pairs", "ticks", "told_through_unix_ms")
+    __slots__ = ("gateway_id", "arms", "pairs", "ticks", "calls", "told_through_unix_ms")
     GATEWAY_ID_FIELD_NUMBER: _ClassVar[int]
     ARMS_FIELD_NUMBER: _ClassVar[int]
     PAIRS_FIELD_NUMBER: _ClassVar[int]
     TICKS_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
     TOLD_THROUGH_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     gateway_id: str
     arms: _containers.RepeatedCompositeFieldContainer[ArmStats]
     pairs: _containers.RepeatedCompositeFieldContainer[PairStats]
     ticks: _containers.RepeatedCompositeFieldContainer[DriftTick]
+    calls: _containers.RepeatedCompositeFieldContainer[DriftCalls]
     told_through_unix_ms: int
-    def __init__(self, gateway_id: _Optional[str] = ..., arms: _Optional[_Iterable[_Union[ArmStats, _Mapping]]] = ..., pairs: _Optional[_Iterable[_Union[PairStats, _Mapping]]] = ..., ticks: _Optional[_Iterable[_Union[DriftTick, _Mapping]]] = ..., told_through_unix_ms: _Optional[int] = ...) -> None: ...
+    def __init__(self, gateway_id: _Optional[str] = ..., arms: _Optional[_Iterable[_Union[ArmStats, _Mapping]]] = ..., pairs: _Optional[_Iterable[_Union[PairStats, _Mapping]]] = ..., ticks: _Optional[_Iterable[_Union[DriftTick, _Mapping]]] = ..., calls: _Optional[_Iterable[_Union[DriftCalls, _Mapping]]] = ..., told_through_unix_ms: _Optional[int] = ...) -> None: ...
 
 class ReportAck(_message.Message):
     __slots__ = ()

@@ -43,7 +43,7 @@ def test_a_policy_is_the_default_until_one_is_set(client: RegistryClient, hand: 
     [
         ({"false_alarms": 0}, "false_alarms 0.0 of the drift policy: a positive number expected"),
         ({"window_s": 0.5}, "window_s 0.5 of the drift policy: 1 s to a week expected"),
-        ({"design_effect": 0.1}, "design_effect 0.1 of the drift policy: 1 or more expected"),
+        ({"design_effect": 0.1}, "design_effect 0.1 of the drift policy: 1 or more, or 0 expected"),
         ({"clear": 1.5}, "clear 1.5 of the drift policy: 0 to 1 expected"),
         ({"min_rows": 0}, "min_rows 0 of the drift policy: 1 or more expected"),
         ({"psi_tolerance": float("nan")}, "psi_tolerance nan of the drift policy: a number from 0 expected"),

@@ -19,6 +19,7 @@ from gateway.pages import read_page
 from gnomon.domain import Role
 from gnomon.errors import Unavailable
 from gnomon.evidence import StatsReport
+from gnomon.stats.design import call_sums
 from gnomon.stats.latency import bucket_of
 from gnomon.stats.profile import Profile
 from tests.journals import config_in, know, put_snapshot, put_version, record, route, schema, writer_of
@@ -186,6 +187,25 @@ def test_scores_of_a_shadow_are_counted_against_its_own_profile(house):
     tick = read_all(house.observer()).drift.ticks[TickKey("flights", 2, 0)]
     assert tick.rows == tick.counts.sum() == 2
     assert tick.counts[[0, -2]].tolist() == [1, 1]
+
+
+def test_how_alike_the_rows_of_a_call_are_is_told_with_its_sub_window(house):
+    low, high = np.full((4, 3), -9, np.float32), np.full((4, 3), 9, np.float32)
+    for x in (low, high, high, np.concatenate([low[:2], high[:2]])):
+        house.call(x=x, score=x, arrived_unix_ns=10**9)
+    house.call(x=high[:1], score=high[:1], arrived_unix_ns=10**9)
+    observer = read_all(house.observer())
+    (told,) = observer.report()[0].calls
+    assert (told.model, told.version, told.tick) == ("flights", 1, 0)
+    y = np.array([[0], [4], [4], [2]]).repeat(4, axis=1)
+    expected = call_sums(y, np.full(4, 4)).tolist()
+    assert np.frombuffer(told.sums, "<i8").tolist() == expected
+    again = house.observer()
+    assert again.report()[0].calls == (told,)
+    again.drift.acknowledged(again.report()[1])
+    house.call(arrived_unix_ns=1_000 * 5 * 10**9)
+    read_all(again).settle(finished=True)
+    assert again.drift.together.sums == {}
 
 
 def test_a_report_says_how_far_it_tells(house):

@@ -11,8 +11,9 @@ import pytest
 from gnomon.domain import Arm, Lineage, Role, Route, Score
 from gnomon.drift import DriftEvent, DriftEventKind, DriftPolicy
 from gnomon.errors import ModelNotFound, Overloaded, ShuttingDown
-from gnomon.evidence import DriftTick, StatsReport
+from gnomon.evidence import DriftCalls, DriftTick, StatsReport
 from gnomon.stats import Binner, Profile
+from gnomon.stats.design import call_sums
 from registry.artifacts import Artifacts
 from registry.catalog import Catalog
 from registry.drift_answers import DriftAnswers, Question
@@ -35,6 +36,7 @@ class Watching:
 
     def __init__(self, folder: Path) -> None:
         self.now_s = 1_700_000_000.0
+        self.sticky = False
         self.folder = folder
         self.artifacts = Artifacts(folder / "artifacts", 1 << 20)
         self.artifacts.open()
@@ -87,8 +89,11 @@ class Watching:
             self.now_s += TICK_S
             for gateway in gateways:
                 ticks = tuple(self.tick(version, shift) for version in versions)
+                calls = tuple(self.calls(tick) for tick in ticks)
                 told_ms = int(self.now_s * 1000)
-                self.stats.report(StatsReport(gateway_id=gateway, ticks=ticks, told_through_unix_ms=told_ms))
+                self.stats.report(
+                    StatsReport(gateway_id=gateway, ticks=ticks, calls=calls, told_through_unix_ms=told_ms)
+                )
             if step % 2:
                 await self.watch.look()
 
@@ -102,6 +107,12 @@ class Watching:
         return DriftTick(
             model="m", version=version, tick=number, tick_s=TICK_S, rows=100, counts=counts.astype("<i8").tobytes()
         )
+
+    def calls(self, tick: DriftTick) -> DriftCalls:
+        """Ten calls of ten rows each, independent, or each of ten copies."""
+        above = RNG.binomial(1, 0.5, (10, 2)) * 10 if self.sticky else RNG.binomial(10, 0.5, (10, 2))
+        sums = call_sums(above, np.full(10, 10)).astype("<i8").tobytes()
+        return DriftCalls(model="m", version=tick.version, tick=tick.tick, tick_s=TICK_S, sums=sums)
 
     def told(self) -> list[tuple[str, str]]:
         return [(event.kind.name, event.monitor) for event in self.book.events_after("m", 0, 100)]
@@ -176,6 +187,17 @@ async def test_an_alarm_ends_with_the_traffic_of_its_version(watching: Watching)
     await watching.watch.look()
     assert watching.told()[1:] == [("CLEARED", "temperature")]
     assert watching.book.alarms() == {}
+
+
+@pytest.mark.parametrize(("sticky", "raised"), [(False, 1), (True, 0)])
+async def test_rows_of_one_call_that_are_all_the_same_count_for_one(
+    watching: Watching, sticky: bool, raised: int
+) -> None:
+    """A shift that many independent rows make certain, and a few callers do not."""
+    watching.sticky = sticky
+    for shift in (0.0, 0.5, 0.5):
+        await watching.minute(shift)
+    assert len(watching.told()) == raised
 
 
 async def test_a_muted_model_is_not_judged(watching: Watching) -> None:

@@ -28,7 +28,7 @@ def test_a_window_is_cut_from_the_finest_ring_that_does_not_take_too_many(
     assert [level.length_s for level in levels] == lengths
     assert levels[-1].kept * levels[-1].length_s > window_s
     assert levels[0].kept >= 60
-    assert VersionWindows(2, tick_s, window_s).part_s == lengths[-1]
+    assert VersionWindows(2, 1, tick_s, window_s).part_s == lengths[-1]
 
 
 def tick(number: int, rows: int, slots: int = 2) -> DriftTick:
@@ -37,7 +37,7 @@ def tick(number: int, rows: int, slots: int = 2) -> DriftTick:
 
 
 def test_ticks_of_all_gateways_are_added_and_what_is_told_again_is_not() -> None:
-    held, last = VersionWindows(2, 5.0, 60.0), int(NOW_S // 5) - 1
+    held, last = VersionWindows(2, 1, 5.0, 60.0), int(NOW_S // 5) - 1
     shards = {("g1", last): tick(last, 3), ("g2", last): tick(last, 4), ("g1", last - 11): tick(last - 11, 5)}
     told = {"g1": int(NOW_S * 1000), "g2": int(NOW_S * 1000)}
     held.feed(shards, told, NOW_S)
@@ -47,13 +47,13 @@ def test_ticks_of_all_gateways_are_added_and_what_is_told_again_is_not() -> None
 
 
 def test_counts_of_another_profile_or_tick_length_are_left_out() -> None:
-    held, last = VersionWindows(2, 5.0, 60.0), int(NOW_S // 5) - 1
+    held, last = VersionWindows(2, 1, 5.0, 60.0), int(NOW_S // 5) - 1
     held.feed({("g1", last): tick(last, 3, slots=9)}, {}, NOW_S)
     assert held.latest().rows == 0
 
 
 def test_a_window_is_complete_when_all_gateways_have_told_all_of_it() -> None:
-    held, now_ms = VersionWindows(2, 5.0, 60.0), int(NOW_S * 1000)
+    held, now_ms = VersionWindows(2, 1, 5.0, 60.0), int(NOW_S * 1000)
     held.feed({}, {"g1": now_ms - 60_000, "g2": now_ms - 60_000}, NOW_S)
     held.feed({}, {"g1": now_ms, "g2": now_ms - 20_000}, NOW_S)
     assert held.silent() == ("g2",)
@@ -63,7 +63,7 @@ def test_a_window_is_complete_when_all_gateways_have_told_all_of_it() -> None:
 
 
 def test_gateways_that_come_and_go_leave_room_for_others() -> None:
-    held = VersionWindows(2, 5.0, 60.0)
+    held = VersionWindows(2, 1, 5.0, 60.0)
     for later in range(500):
         now_s = NOW_S + 60 * later
         held.feed({}, {f"g{later}": int(now_s * 1000)}, now_s)
@@ -72,7 +72,7 @@ def test_gateways_that_come_and_go_leave_room_for_others() -> None:
 
 
 def test_a_gateway_that_is_gone_for_longer_than_the_window_is_not_waited_for() -> None:
-    held, now_ms = VersionWindows(2, 5.0, 60.0), int(NOW_S * 1000)
+    held, now_ms = VersionWindows(2, 1, 5.0, 60.0), int(NOW_S * 1000)
     for later in range(0, 75, 5):
         told = {"here": now_ms + later * 1000, "gone": now_ms}
         held.feed({}, told, NOW_S + later)

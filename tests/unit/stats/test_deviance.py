@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from gnomon.stats import deviance, two_sample
-from gnomon.stats.design import design_effect, kish
+from gnomon.stats.design import call_sums, design_effect, design_effects, kish
 
 rng = np.random.default_rng(11)
 REFERENCE = rng.multinomial(50_000, np.full(20, 0.05))
@@ -83,3 +83,36 @@ def test_rows_of_calls_bound_the_design_effect():
         kish(np.array([0]))
     with pytest.raises(ValueError, match="at least 2 calls with rows, got 1"):
         design_effect(np.array([[1, 2], [0, 0]]))
+
+
+def halves(n_calls, rows, sticky):
+    """(above, rows) of calls in which a row is a copy of its call's first one with the chance `sticky`."""
+    above = calls_of(n_calls, rows, sticky)[:, 10:].sum(1, keepdims=True)
+    return above, np.full(n_calls, rows)
+
+
+@pytest.mark.parametrize(("sticky", "expected"), [(0.0, 1.0), (0.5, 2.75), (1.0, 8.0)])
+def test_sums_of_calls_tell_the_design_effect_and_err_to_the_safe_side(sticky, expected):
+    found = float(design_effects(call_sums(*halves(4_000, 8, sticky)), 32_000)[0])
+    assert min(expected, 8.0) * 0.98 <= found <= min(8.0, expected * 1.15)
+
+
+def test_sums_are_added_and_calls_of_one_row_thin_them_out():
+    one, other = halves(500, 8, 1.0), halves(300, 8, 1.0)
+    together = call_sums(one[0], one[1]) + call_sums(other[0], other[1])
+    both = call_sums(np.concatenate([one[0], other[0]]), np.concatenate([one[1], other[1]]))
+    assert together.tolist() == both.tolist()
+    assert float(design_effects(both, 6_400)[0]) == 8
+    assert float(design_effects(both, 64_000)[0]) == pytest.approx(1 + 7 * 0.1, rel=0.03)
+
+
+def test_few_calls_are_taken_for_more_alike_than_they_look():
+    four = call_sums(np.array([[2], [4], [6], [4]]), np.full(4, 8))  # as spread as independent rows are
+    assert float(design_effects(four, 32)[0]) == pytest.approx(1 + 3 * np.sqrt(0.5))
+    assert design_effects(np.zeros(6, np.int64), 100).tolist() == [1]
+    constant = call_sums(np.full((50, 1), 8), np.full(50, 8))
+    assert float(design_effects(constant, 400)[0]) == pytest.approx(1.6)  # nothing varies, so nothing looks alike
+    with pytest.raises(ValueError, match="3 and then 3 a monitor, got shape"):
+        design_effects(np.zeros(5, np.int64), 1)
+    with pytest.raises(ValueError, match="more than the 1 of the window"):
+        design_effects(constant, 1)
