@@ -79,8 +79,8 @@ def detailed(
 
 
 def beside(other: Told, stable: int, counted: Sequence[Counted], span: Span) -> list[ArmDrift]:
-    """The monitors that another arm has by the same name as the stable one, side by side."""
-    theirs = {monitor.name: (monitor, window) for monitor, window in other.counted(span)}
+    """The monitors that another arm has by the same name as the stable one, side by side; of a shadow, its scores."""
+    theirs = {monitor.name: (monitor, window) for monitor, window in other.counted(span) if window.any()}
     return [
         _arm(other.version, stable, theirs[monitor.name], (monitor, window))
         for monitor, window in counted
