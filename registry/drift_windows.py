@@ -88,6 +88,8 @@ class VersionWindows:
                 sums = np.frombuffer(told.sums, "<i8").astype(np.int64)
                 self._together.put(key[0], told.tick, int(sums[0]), sums)
         self._fed_calls = dict(calls)
+        for gateway in self._together.sources - self.windows.sources:
+            self._together.retire(gateway)
 
     def design_effects(self, window: Window) -> NDArray[np.float64]:
         """Of each monitor, from the calls of many rows in the sub-windows of a window."""

@@ -14,7 +14,8 @@ forgets, so it is for a span with a beginning and an end, as a rollout; a watch 
 
 Source: same family as Lindon & Malek, NeurIPS 2022 (arXiv 2011.03567), with an urn for the unknown shares.
 
-Known weakness: values that repeat (atoms) are not continuous: there the guarantee is an average over what the true
+Known weakness: edges are to be values of the reference, as a profile's are; elsewhere an edge splits a gap, an error of
+the order 1/m. Values that repeat (atoms) are not continuous: there the guarantee is an average over what the true
 shares may be. Rows of one call are taken as independent.
 """
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gnomon.evidence import DriftTick
+from gnomon.evidence import DriftCalls, DriftTick
+from gnomon.stats.design import call_sums
 from registry.drift_windows import VersionWindows, rings
 
 NOW_S = 1_700_000_000.0
@@ -52,6 +53,20 @@ def test_counts_of_another_profile_or_tick_length_are_left_out() -> None:
     assert held.latest().rows == 0
 
 
+def test_the_design_effect_is_of_the_calls_in_the_window() -> None:
+    held, last = VersionWindows(2, 1, 5.0, 60.0), int(NOW_S // 5) - 1
+    held.feed({("g1", last): tick(last, 400)}, {"g1": int(NOW_S * 1000)}, NOW_S)
+    assert held.design_effects(held.latest()).tolist() == [1]
+    copies = call_sums(np.array([[0], [4]] * 50), np.full(100, 4)).astype("<i8").tobytes()
+    calls = DriftCalls(model="m", version=1, tick=last, tick_s=5.0, sums=copies)
+    other = DriftCalls(model="m", version=1, tick=last, tick_s=7.0, sums=copies)
+    held.feed_calls({("g1", last): calls, ("g2", last): other}, NOW_S)
+    assert held.design_effects(held.latest()).tolist() == [4]
+    held.feed_calls({}, NOW_S + 60)
+    held.feed({}, {}, NOW_S + 60)
+    assert held.design_effects(held.latest()).tolist() == [1]
+
+
 def test_a_window_is_complete_when_all_gateways_have_told_all_of_it() -> None:
     held, now_ms = VersionWindows(2, 1, 5.0, 60.0), int(NOW_S * 1000)
     held.feed({}, {"g1": now_ms - 60_000, "g2": now_ms - 60_000}, NOW_S)
@@ -65,9 +80,13 @@ def test_a_window_is_complete_when_all_gateways_have_told_all_of_it() -> None:
 def test_gateways_that_come_and_go_leave_room_for_others() -> None:
     held = VersionWindows(2, 1, 5.0, 60.0)
     for later in range(500):
-        now_s = NOW_S + 60 * later
-        held.feed({}, {f"g{later}": int(now_s * 1000)}, now_s)
-    assert len(held.windows.sources) < 10
+        now_s, gateway = NOW_S + 60 * later, f"g{later}"
+        held.feed({}, {gateway: int(now_s * 1000)}, now_s)
+        number = int(now_s // 5) - 1
+        sums = np.ones(6, "<i8").tobytes()
+        calls = DriftCalls(model="m", version=1, tick=number, tick_s=5.0, sums=sums)
+        held.feed_calls({(gateway, number): calls}, now_s)
+    assert max(len(held.windows.sources), len(held._together.sources)) < 10
     assert held.silent() == ()
 
 

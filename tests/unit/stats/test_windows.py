@@ -54,7 +54,7 @@ def test_64_shards_in_any_order_over_any_processes_are_the_single_process_bit_fo
     for source, *shard in [*shards, *shards[::3]]:  # a third of them twice
         assert parts[int(source[1:]) % processes].put(source, *shard)
     for part in parts:
-        for source in part._sources:
+        for source in part.sources:
             part.heard(source, RUNNING)
     for source, _ in rows:
         single.heard(source, RUNNING)
