@@ -68,17 +68,19 @@ class Observer:
         self.page = Page.create(layout.page(NAME), PAGE_CAPACITY)
         self.page.set("gnomon_consumer_checkpoints_lost_total", self.checkpoint.lost, consumer=NAME)
         self._unknown: dict[tuple[str, int], float] = {}  # version → when its first call waited for the snapshot
+        self._ended_unix_ms = 0  # when all journals were last read to their ends
         self._saved = self._save_took = 0.0
         self.dirty = True  # counts and positions differ from the checkpoint's
         self.publish()
 
     def read(self, batches: int = 16) -> bool:
         """Counts some of what is new. False when all journals are read to their ends."""
-        more = False
+        more, began_unix_ms = False, time.time_ns() // 1_000_000
         for _ in range(batches):
             found = [self._read_one(follower) for follower in self.readers]
             more = any(found)
             if not more:
+                self._ended_unix_ms = began_unix_ms
                 break
             self.dirty = True
         return more
@@ -130,8 +132,14 @@ class Observer:
         """Everything to tell, and what an acknowledgement of it would mean for drift."""
         ticks, changes = self.drift.report(TICKS_BYTES)
         gateway_id = self.layout.identity.read_text().strip()
+        told_ms = min([self._ended_unix_ms, *self.drift.untold_unix_ms(changes)])
         return StatsReport(
-            gateway_id=gateway_id, arms=self.arms.stats(), pairs=self.pairs.stats(), ticks=ticks
+            gateway_id=gateway_id,
+            arms=self.arms.stats(),
+            pairs=self.pairs.stats(),
+            ticks=ticks,
+            calls=self.drift.together.messages(changes, self.drift.tick_s),
+            told_through_unix_ms=told_ms,
         ), changes
 
     def _read_one(self, follower: Follower) -> bool:
@@ -150,8 +158,7 @@ class Observer:
             return
         if shadow:
             self.pairs.update(answered, batch.routes)
-        else:
-            self.drift.update(answered)
+        self.drift.update(answered)  # of a shadow: its scores, in the sub-window its call arrived in
 
     def _known(self, batch: Batch) -> bool:
         """Whether the snapshot names all versions in a batch: it is written a moment after their first calls."""

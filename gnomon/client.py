@@ -5,7 +5,7 @@ The gateway's own client of the registry is asynchronous: gnomon.aio.
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -13,6 +13,7 @@ from gnomon import wire
 from gnomon.aio import AsyncRegistryClient
 from gnomon.channel import CHUNK_BYTES, OPTIONS, RECONNECT, ClientTls, channel, typed_errors
 from gnomon.domain import Lineage, LogPolicy, Model, Route, Score, Stage, Version
+from gnomon.drift import FROM_NOW_ON, DriftEvent, DriftPolicy
 from gnomon.errors import ArtifactCorrupt
 from gnomon.evidence import Drift, Outcome
 from gnomon.gateway.v1 import gateway_pb2 as gateway_pb
@@ -202,10 +203,52 @@ class RegistryClient(_Client):
         reply = self._call(self._stub.RecordOutcomes, pb.RecordOutcomesRequest(model=model, outcomes=told))
         return int(reply.recorded)
 
-    def get_drift(self, model: str, version: int = 0, from_unix_ms: int = 0, to_unix_ms: int = 0) -> Drift:
-        """Drift of what a version (0: the stable arm's) was asked, in [from, to)."""
-        request = pb.GetDriftRequest(model=model, version=version, from_unix_ms=from_unix_ms, to_unix_ms=to_unix_ms)
+    def get_drift(
+        self,
+        model: str,
+        version: int = 0,
+        from_unix_ms: int = 0,
+        to_unix_ms: int = 0,
+        *,
+        points: int = 0,
+        with_counts: bool = False,
+        monitors: Sequence[str] = (),
+    ) -> Drift:
+        """Drift of what a version (0: the stable arm's) was asked, in [from, to).
+
+        With `points`, so many of each monitor's history; `with_counts`, its bins; `monitors`, of these alone.
+        """
+        request = pb.GetDriftRequest(
+            model=model, version=version, from_unix_ms=from_unix_ms, to_unix_ms=to_unix_ms,
+            points=points, with_counts=with_counts, monitors=monitors,
+        )  # fmt: skip
         return cast(Drift, wire.decode(self._call(self._stub.GetDrift, request), Drift))
+
+    def get_drift_policy(self, model: str) -> DriftPolicy:
+        """Which false alarms and which drift the model bears."""
+        request = pb.GetDriftPolicyRequest(model=model)
+        return cast(DriftPolicy, wire.decode(self._call(self._stub.GetDriftPolicy, request), DriftPolicy))
+
+    def set_drift_policy(self, policy: DriftPolicy) -> DriftPolicy:
+        """Replaces it, whole. Raises: ModelNotFound."""
+        reply = self._call(self._stub.SetDriftPolicy, wire.message_of(policy))
+        return cast(DriftPolicy, wire.decode(reply, DriftPolicy))
+
+    def list_drift_events(self, model: str = "", after_id: int = 0, limit: int = 0) -> list[DriftEvent]:
+        """Alarms raised and cleared of a model (of all, where none is named), oldest first: a page of them."""
+        request = pb.ListDriftEventsRequest(model=model, after_id=after_id, limit=limit)
+        reply = self._call(self._stub.ListDriftEvents, request)
+        return [wire.decode(event, DriftEvent) for event in reply.events]
+
+    def watch_drift_events(self, model: str = "", after_id: int = FROM_NOW_ON) -> Iterator[DriftEvent]:
+        """Events behind one, then all that come, until the caller stops. Raises: Unavailable: the registry stops."""
+        call = self._stub.WatchDriftEvents(pb.WatchDriftEventsRequest(model=model, after_id=after_id))
+        try:
+            with typed_errors():
+                for event in call:
+                    yield wire.decode(event, DriftEvent)
+        finally:
+            call.cancel()
 
     def _version(self, method: Any, request: Any) -> Version:
         return cast(Version, wire.decode(self._call(method, request), Version))

@@ -44,10 +44,16 @@ class Config:
     )
     drift_ticks_kept: int = field(default=720, metadata={"help": "sub-windows of drift counts kept for each version"})
     drift_alpha: float = field(
-        default=1e-3, metadata={"help": "chance of a false drift alarm over all monitors of a version"}
+        default=1e-3, metadata={"help": "chance of a false drift mark over all monitors of a version in one question"}
     )
     drift_tolerance: float = field(
-        default=0.1, metadata={"help": "population stability index below which drift is no alarm"}
+        default=0.02,
+        metadata={"help": "population stability index that is harmless, for models without a policy"},
+    )
+    drift_interval_s: float = field(default=10.0, metadata={"help": "time between two looks at the drift of versions"})
+    drift_webhook_url: str = field(default="", metadata={"help": "where drift alarms are posted to; empty: nowhere"})
+    drift_webhook_secret_file: Path = field(
+        default=Path(), metadata={"help": "file of the secret that signs what is posted; needed with a URL"}
     )
     log_level: str = field(default="INFO", metadata={"help": "DEBUG, INFO, WARNING or ERROR"})
 
@@ -59,6 +65,10 @@ class Config:
             raise InvalidInput(f"drift_alpha {self.drift_alpha}: between 0 and 1 expected")
         if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise InvalidInput(f"log_level {self.log_level!r}: DEBUG, INFO, WARNING or ERROR expected")
+        if self.drift_webhook_url and not self.drift_webhook_url.startswith(("http://", "https://")):
+            raise InvalidInput(f"drift_webhook_url {self.drift_webhook_url!r}: http:// or https:// expected")
+        if self.drift_webhook_url and not self.drift_webhook_secret_file.is_file():
+            raise InvalidInput(f"drift_webhook_secret_file {str(self.drift_webhook_secret_file)!r}: a file expected")
         for name in (option.name for option in dataclasses.fields(self) if option.name not in PORTS):
             number = getattr(self, name)
             if isinstance(number, int | float) and not 0 < number < math.inf:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from gnomon.domain import Role
 from gnomon.errors import InvalidInput
-from gnomon.evidence import ArmStats, DriftTick, GatewayStatus, PairStats, StatsReport
+from gnomon.evidence import ArmStats, DriftCalls, DriftTick, GatewayStatus, PairStats, StatsReport
 from gnomon.stats.latency import BUCKETS
 from registry.sums import sum_arms, sum_pairs
 
@@ -25,6 +25,7 @@ ArmKey = tuple[str, int, int, Role]  # model, epoch, version, role
 PairKey = tuple[str, int, int, int]  # model, epoch, shadow, live
 Key = TypeVar("Key")
 Count = TypeVar("Count", ArmStats, PairStats)
+Tick = TypeVar("Tick", DriftTick, DriftCalls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,8 @@ class Stats:
         self._arms: dict[str, dict[ArmKey, ArmStats]] = {}
         self._pairs: dict[str, dict[PairKey, PairStats]] = {}
         self._ticks: dict[tuple[str, int], dict[tuple[str, int], DriftTick]] = {}
+        self._calls: dict[tuple[str, int], dict[tuple[str, int], DriftCalls]] = {}
+        self._told: dict[str, int] = {}  # through which Unix millisecond each gateway has told its ticks
 
     def report_status(self, status: GatewayStatus) -> None:
         self._seen.pop(status.gateway_id, None)
@@ -68,7 +71,12 @@ class Stats:
         self._counted_s[report.gateway_id] = self._monotonic_s()
         _drop_first(self._counted_s, GATEWAYS_KEPT)
         for tick in report.ticks:
-            self._keep_tick(report.gateway_id, tick)
+            self._keep(self._ticks, report.gateway_id, tick)
+        for calls in report.calls:
+            self._keep(self._calls, report.gateway_id, calls)
+        told_ms = max(report.told_through_unix_ms, self._told.pop(report.gateway_id, 0))
+        self._told[report.gateway_id] = told_ms
+        _drop_first(self._told, GATEWAYS_KEPT)
 
     def gateways(self) -> tuple[Seen, ...]:
         """The gateways that are known: heard of not longer than `silent_s` ago."""
@@ -96,11 +104,23 @@ class Stats:
         """Drift counts of a version: one for each gateway and sub-window."""
         return tuple(self._ticks.get((model, version), {}).values())
 
-    def _keep_tick(self, gateway_id: str, tick: DriftTick) -> None:
+    def shards(self, model: str, version: int) -> dict[tuple[str, int], DriftTick]:
+        """The same by (gateway, sub-window)."""
+        return dict(self._ticks.get((model, version), {}))
+
+    def calls(self, model: str, version: int) -> dict[tuple[str, int], DriftCalls]:
+        """How alike the rows of its calls are, by (gateway, sub-window)."""
+        return dict(self._calls.get((model, version), {}))
+
+    def told(self) -> dict[str, int]:
+        """Through which Unix millisecond each gateway has told its sub-windows; 0: it did not say."""
+        return dict(self._told)
+
+    def _keep(self, of: dict[tuple[str, int], dict[tuple[str, int], Tick]], gateway_id: str, tick: Tick) -> None:
         key = (tick.model, tick.version)
-        kept = self._ticks[key] = self._ticks.pop(key, {})  # behind the versions that were heard of less lately
+        kept = of[key] = of.pop(key, {})  # behind the versions that were heard of less lately
         kept[gateway_id, tick.tick] = tick
-        _drop_first(self._ticks, VERSIONS_KEPT)
+        _drop_first(of, VERSIONS_KEPT)
         if len(kept) > self._ticks_kept:
             del kept[min(kept, key=lambda key: key[1])]
 

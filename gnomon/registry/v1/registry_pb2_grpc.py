@@ -159,6 +159,26 @@ class RegistryStub(object):
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftRequest.SerializeToString,
                 response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Drift.FromString,
                 _registered_method=True)
+        self.GetDriftPolicy = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/GetDriftPolicy',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftPolicyRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.FromString,
+                _registered_method=True)
+        self.SetDriftPolicy = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/SetDriftPolicy',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.FromString,
+                _registered_method=True)
+        self.ListDriftEvents = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/ListDriftEvents',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ListDriftEventsRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ListDriftEventsResponse.FromString,
+                _registered_method=True)
+        self.WatchDriftEvents = channel.unary_stream(
+                '/gnomon.registry.v1.Registry/WatchDriftEvents',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.WatchDriftEventsRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftEvent.FromString,
+                _registered_method=True)
 
 
 class RegistryServicer(object):
@@ -322,6 +342,31 @@ class RegistryServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDriftPolicy(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetDriftPolicy(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDriftEvents(self, request, context):
+        """Alarms raised and cleared, oldest first: a page of them, or those that are there and all that come.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchDriftEvents(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RegistryServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -449,6 +494,26 @@ def add_RegistryServicer_to_server(servicer, server):
                     servicer.GetDrift,
                     request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftRequest.FromString,
                     response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Drift.SerializeToString,
+            ),
+            'GetDriftPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDriftPolicy,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftPolicyRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.SerializeToString,
+            ),
+            'SetDriftPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDriftPolicy,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.SerializeToString,
+            ),
+            'ListDriftEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDriftEvents,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ListDriftEventsRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ListDriftEventsResponse.SerializeToString,
+            ),
+            'WatchDriftEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchDriftEvents,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.WatchDriftEventsRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftEvent.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1126,6 +1191,114 @@ class Registry(object):
             '/gnomon.registry.v1.Registry/GetDrift',
             gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftRequest.SerializeToString,
             gnomon_dot_registry_dot_v1_dot_registry__pb2.Drift.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDriftPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/GetDriftPolicy',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftPolicyRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetDriftPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/SetDriftPolicy',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDriftEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/ListDriftEvents',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.ListDriftEventsRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.ListDriftEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchDriftEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/WatchDriftEvents',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.WatchDriftEventsRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftEvent.FromString,
             options,
             channel_credentials,
             insecure,

@@ -344,7 +344,7 @@ async def test_drift_is_judged_against_the_profile_of_the_stable_version(
     await gateway.report_stats(StatsReport(gateway_id="g1", ticks=(tick,)))
     drift = client.get_drift(model)
     assert (drift.version, drift.rows, drift.alarmed) == (1, 500, ("temperature",))
-    assert (drift.from_unix_ms, drift.tolerance) == (1_000_000, 0.1)
+    assert (drift.from_unix_ms, drift.tolerance) == (1_000_000, 0.02)
     assert client.get_drift(model, 1, from_unix_ms=1_000_001).rows == 0
 
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gnomon import domain, evidence, rollout, rules, wire
+from gnomon import domain, drift, evidence, rollout, rules, wire
 from gnomon.errors import InvalidInput, RouteInvalid
 from gnomon.registry.v1 import registry_pb2 as pb
 
 VALUES = [
     value
-    for module in (domain, rollout, evidence, rules)
+    for module in (domain, drift, rollout, evidence, rules)
     for value in vars(module).values()
     if dataclasses.is_dataclass(value) and isinstance(value, type) and value.__module__ == module.__name__
 ]
