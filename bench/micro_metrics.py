@@ -6,6 +6,7 @@ The peer is `prometheus_client`: the same samples as its objects, made and forma
 Each figure is the median of a few repeats in one run on one core: compare within a run, not between runs.
 """
 
+import http.client
 import os
 import statistics
 import tempfile
@@ -22,6 +23,7 @@ from gateway.observe.page import publish_arms
 from gateway.observe.sheet import Sheet
 from gateway.pages import Page
 from gateway.scrape import Scrape
+from gnomon import web
 from gnomon.stats.profile import Profile
 
 VERSIONS, FEATURES = 50, 100
@@ -72,6 +74,21 @@ def median_ms(work: Callable[[], object]) -> float:
     return statistics.median(taken)
 
 
+def over_http(scrape: Scrape) -> float:
+    """As Prometheus does it: a connection that stays, OpenMetrics, the whole body read. Milliseconds."""
+    server = web.Server(("127.0.0.1", 0), {"/metrics": web.metrics_page(scrape)})
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+
+    def ask() -> bytes:
+        connection.request("GET", "/metrics", headers={"Accept": "application/openmetrics-text"})
+        return connection.getresponse().read()
+
+    taken_ms = median_ms(ask)
+    connection.close()
+    server.stop()
+    return taken_ms
+
+
 def by_the_client(text: str) -> Callable[[], bytes]:
     """The same metrics, collected and formatted by prometheus_client."""
     from prometheus_client import CollectorRegistry, Metric, generate_latest
@@ -106,6 +123,7 @@ def main() -> None:
         client = by_the_client(text)
         print(f"{VERSIONS} versions, {FEATURES} features: {text.count(chr(10)):,} lines, {len(text) / 1e6:.1f} MB")
         print(f"  scrape, all versions named      {median_ms(named):7.1f} ms   (at most {TARGET_MS:g} wanted)")
+        print(f"  the same over HTTP              {over_http(named):7.1f} ms")
         print(f"  scrape, half of them as other   {median_ms(folded):7.1f} ms")
         print(f"  prometheus_client, same samples {median_ms(client):7.1f} ms")
         print(f"  judging a version, in the observer's time {judged_ms:.1f} ms")

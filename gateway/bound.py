@@ -51,7 +51,7 @@ class Choice:
     def shows(self, labels: Mapping[str, str]) -> bool:
         """Whether a series is of a version that is shown; one of a model alone, of one with such a version."""
         model = labels.get("model")
-        if not model:
+        if not model or len(self._score) <= self.most:
             return True
         version = labels.get("version")
         return (model, version) in self.shown if version is not None else model in self._models

@@ -67,7 +67,7 @@ class Scrape:
             if series.family == CALLS:
                 calls[series.labels["model"], series.labels["version"]] += value
         self._choice.look(known, calls, self._clock_s())
-        return sum(not self._choice.shows(labels) for labels in named) if len(known) > self._choice.most else 0
+        return sum(not self._choice.shows(labels) for labels in named)
 
     def _folded(self, found: Found) -> Found:
         """With `other` in place of what is not shown; gauges of that are left out."""

@@ -13,7 +13,9 @@ def looked(choice, calls, now_s=0.0):
 
 
 def test_as_long_as_there_is_room_every_version_is_named():
-    assert looked(Choice(3), {"1": 5, "2": 0, "3": 9}) == {"1", "2", "3"}
+    choice = Choice(3)
+    assert looked(choice, {"1": 5, "2": 0, "3": 9}) == {"1", "2", "3"}
+    assert choice.shows({"model": "exported"}), "and so is a model whose calls were not counted yet"
 
 
 def test_the_most_called_are_named_and_a_new_one_takes_a_place_when_it_has_clearly_more():
