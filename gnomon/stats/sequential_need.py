@@ -8,13 +8,17 @@ from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
 from gnomon.stats.sequential_bets import check_counts, check_share, goal
+from gnomon.stats.sequential_difference import Compared, difference_compliance_log_e
 from gnomon.stats.sequential_labels import Segment, label_compliance_log_e, label_share
+from gnomon.stats.sequential_mean import mean_compliance_log_e
 from gnomon.stats.sequential_share import compliance_log_e
 
 _HORIZON_CALLS = 1_000_000_000
 
 Evidence = Callable[[float, float, float], float]
 LabelEvidence = Callable[[Sequence[Segment], float], float]
+DifferenceEvidence = Callable[[Sequence[Compared], float, float], float]
+MeanEvidence = Callable[[float, float, float, float, float, float], float]
 
 
 def calls_until(log_e: Callable[[int], float], alpha: float) -> int | None:
@@ -85,6 +89,68 @@ def label_calls_needed(
 
     def after(more: int) -> float:
         return evidence([*segments, (per_call * more * theta, per_call * more, ahead)], ratio)
+
+    return calls_until(after, alpha)
+
+
+def difference_calls_needed(
+    segments: Sequence[Compared],
+    margin: float,
+    alpha: float,
+    center: float = 0.0,
+    evidence: DifferenceEvidence = difference_compliance_log_e,
+) -> int | None:
+    """How many more calls of both arms until `evidence` suffices, if the last segment goes on as seen.
+
+    For a quantile p the center is 1 - p. None when that never suffices, or there is nothing to go by.
+
+    Raises:
+        ValueError: as the evidence, or alpha not strictly between 0 and 1.
+    """
+    if evidence(segments, margin, center) >= goal(alpha):
+        return 0
+    *before, last = segments or [Compared(0, 0, 0, 0, 0.0)]
+    calls = last.calls + last.stable_calls
+    if not calls or not 0 < last.share < 1:
+        return None
+
+    def after(more: int) -> float:
+        times = 1 + more / calls
+        grown = last._replace(
+            bad=last.bad * times,
+            calls=last.calls * times,
+            stable_bad=last.stable_bad * times,
+            stable_calls=last.stable_calls * times,
+        )
+        return evidence([*before, grown], margin, center)
+
+    return calls_until(after, alpha)
+
+
+def mean_calls_needed(
+    n: float,
+    total: float,
+    squares: float,
+    limit: float,
+    alpha: float,
+    *,
+    low: float = -1.0,
+    high: float = 1.0,
+    evidence: MeanEvidence = mean_compliance_log_e,
+) -> int | None:
+    """How many more values until `evidence` about their mean suffices, if they go on as seen; None if never, or n is 0.
+
+    Raises:
+        ValueError: as the evidence, or alpha not strictly between 0 and 1.
+    """
+    if evidence(n, total, squares, limit, low, high) >= goal(alpha):
+        return 0
+    if n == 0:
+        return None
+
+    def after(more: int) -> float:
+        times = 1 + more / n
+        return evidence(n * times, total * times, squares * times, limit, low, high)
 
     return calls_until(after, alpha)
 

@@ -4,6 +4,7 @@ Exact for every true share on the hypothesis' side. Depends on the two counts al
 independent.
 """
 
+import math
 from collections.abc import Callable
 
 from gnomon.stats.sequential_bets import FEWER, MORE, Bets, check_counts, check_share, goal, log_mean, scores
@@ -40,7 +41,7 @@ def exceedance_interval(bad: float, n: float, alpha: float) -> tuple[float, floa
         ValueError: more bad events than calls, a negative count, or alpha not strictly between 0 and 1.
     """
     check_counts(bad, n)
-    bar = goal(alpha / 2)
+    bar = goal(alpha) + math.log(2)
     low = _bisect(lambda p0: exceedance_log_e(bad, n, p0) < bar)
     high = 1 - _bisect(lambda q0: compliance_log_e(bad, n, 1 - q0) < bar)
     return low, high
