@@ -34,6 +34,10 @@ class Bets:
 MORE = Bets.of({1.01: 1, 1.05: 1, 1.15: 2, 1.3: 3, 1.6: 4, 2: 5, 2.5: 5, 3.5: 3, 6: 2, 15: 1})
 FEWER = Bets.of({0.98: 1, 0.9: 2, 0.8: 4, 0.7: 4, 0.6: 4, 0.5: 4, 0.35: 3, 0.2: 3, 0.05: 4})
 
+# Where every other call is "bad", as over a median, the same slowness moves the odds far less.
+MORE_OF_MANY = Bets.of({1.02: 1, 1.06: 2, 1.12: 4, 1.2: 5, 1.35: 5, 1.6: 4, 2.2: 2, 4: 1})
+FEWER_OF_MANY = Bets(1 / MORE_OF_MANY.odds, MORE_OF_MANY.log_weights)
+
 
 def scores(bad: ArrayLike, n: ArrayLike, p0: float, bets: Bets) -> Floats:
     """Log of what each bet has made of its stake after `bad` of `n`: (..., K) for counts of shape (...).

@@ -14,8 +14,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gnomon.stats.sequential_bets import FEWER, MORE, Bets, Floats, check_counts, check_share, log_mean
+from gnomon.stats.sequential_bets import (
+    FEWER,
+    FEWER_OF_MANY,
+    MORE,
+    MORE_OF_MANY,
+    Bets,
+    Floats,
+    check_counts,
+    check_share,
+    log_mean,
+)
 
+_MANY = 0.1  # of the calls: where bad is no longer rare
 _LARGEST = 0.95  # of the stake: a bet may never lose all
 
 
@@ -38,7 +49,7 @@ def difference_log_e(segments: Iterable[Compared], margin: float, center: float 
     Raises:
         ValueError: counts or share out of range, or margin or center out of [-1, 1] or [0, 1].
     """
-    return _difference_log_e(segments, margin, center, MORE)
+    return _difference_log_e(segments, margin, center, harm_bets(center))
 
 
 def difference_compliance_log_e(segments: Iterable[Compared], margin: float, center: float = 0.0) -> float:
@@ -47,7 +58,7 @@ def difference_compliance_log_e(segments: Iterable[Compared], margin: float, cen
     Raises:
         ValueError: as there.
     """
-    return _difference_log_e(segments, margin, center, FEWER)
+    return _difference_log_e(segments, margin, center, promotion_bets(center))
 
 
 def quantile_log_e(segments: Iterable[Compared], p: float, margin: float = 0.0) -> float:
@@ -72,6 +83,16 @@ def quantile_compliance_log_e(segments: Iterable[Compared], p: float, margin: fl
     """
     check_share(p)
     return difference_compliance_log_e(segments, margin, 1 - p)
+
+
+def harm_bets(center: float) -> Bets:
+    """The bets of `difference_log_e` at this center."""
+    return MORE_OF_MANY if center >= _MANY else MORE
+
+
+def promotion_bets(center: float) -> Bets:
+    """The bets of `difference_compliance_log_e` at this center."""
+    return FEWER_OF_MANY if center >= _MANY else FEWER
 
 
 def payoffs(share: float, margin: float, center: float, bets: Bets) -> Floats:

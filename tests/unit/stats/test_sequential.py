@@ -20,7 +20,7 @@ from gnomon.stats.sequential import (
     label_log_e,
     sample_size,
 )
-from gnomon.stats.sequential_bets import FEWER, MORE, Bets, log_mean, scores
+from gnomon.stats.sequential_bets import FEWER, FEWER_OF_MANY, MORE, MORE_OF_MANY, Bets, log_mean, scores
 
 GOAL = math.log(1 / 0.05)
 LOOKS, RUNS = 60, 300
@@ -80,10 +80,10 @@ def test_every_bet_loses_on_average_wherever_its_hypothesis_is_true(bets, p0, to
         assert (p * after_bad + (1 - p) * after_good <= 1 + 1e-12).all()
 
 
-@pytest.mark.parametrize("bets", [MORE, FEWER])
+@pytest.mark.parametrize("bets", [MORE, FEWER, MORE_OF_MANY, FEWER_OF_MANY])
 def test_stakes_add_up_to_one_and_bet_on_one_side(bets):
     assert np.exp(bets.log_weights).sum() == pytest.approx(1)
-    assert (bets.odds > 1).all() if bets is MORE else ((bets.odds > 0) & (bets.odds < 1)).all()
+    assert (bets.odds > 1).all() if bets is MORE or bets is MORE_OF_MANY else ((bets.odds > 0) & (bets.odds < 1)).all()
 
 
 counts = st.integers(0, 10**12).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))

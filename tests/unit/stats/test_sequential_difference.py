@@ -16,7 +16,7 @@ from gnomon.stats.sequential import (
     quantile_compliance_log_e,
     quantile_log_e,
 )
-from gnomon.stats.sequential_bets import FEWER, MORE, log_mean
+from gnomon.stats.sequential_bets import FEWER, FEWER_OF_MANY, MORE, MORE_OF_MANY, log_mean
 from gnomon.stats.sequential_difference import payoffs
 
 GOAL = math.log(1 / 0.05)
@@ -24,13 +24,13 @@ LOOKS, RUNS, CALLS = 60, 400, 1_000
 shares = st.floats(0.005, 0.95)
 
 
-@pytest.mark.parametrize("bets", [MORE, FEWER])
+@pytest.mark.parametrize("bets", [MORE, FEWER, MORE_OF_MANY, FEWER_OF_MANY])
 @given(shares, st.floats(-0.2, 0.2), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
 def test_every_bet_loses_on_average_wherever_its_hypothesis_is_true(bets, share, margin, center, stable, towards):
     """Exact for a call routed at random: the rates of that moment do not matter, only their difference."""
     edge = min(max(stable + margin, 0.0), 1.0)
-    canary = edge * towards if bets is MORE else edge + (1 - edge) * towards
-    stable = max(stable, canary - margin) if bets is MORE else min(stable, canary - margin)
+    canary = edge * towards if bets.odds[0] > 1 else edge + (1 - edge) * towards
+    stable = max(stable, canary - margin) if bets.odds[0] > 1 else min(stable, canary - margin)
     if not 0 <= stable <= 1:
         return
     chances = np.array([share * canary, share * (1 - canary), (1 - share) * stable, (1 - share) * (1 - stable)])
@@ -73,10 +73,10 @@ def test_half_a_percent_more_errors_is_found_and_half_the_margin_is_promoted():
 
 def test_a_slower_median_is_found_sooner_with_the_good_calls_looked_at_too():
     p50 = rates(0.54, 0.5, 0.1)
-    centered = crossed(*p50, 0.1, MORE, center=0.5)
+    centered = crossed(*p50, 0.1, MORE_OF_MANY, center=0.5)
     assert centered > 0.9
     assert centered > crossed(*p50, 0.1, MORE) + 0.1
-    assert crossed(*rates(0.5, 0.5, 0.1), 0.1, MORE, center=0.5) <= 0.05
+    assert crossed(*rates(0.5, 0.5, 0.1), 0.1, MORE_OF_MANY, center=0.5) <= 0.05
 
 
 def test_a_quantile_is_compared_at_its_own_share_of_slow_calls():
