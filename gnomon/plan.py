@@ -5,7 +5,7 @@ import math
 from gnomon.domain import ALL_BP, OnTimeout
 from gnomon.errors import InvalidInput
 from gnomon.rollout import Phase, Policy, Step
-from gnomon.stats.sequential import calls_needed, exceedance_log_e
+from gnomon.stats.sequential import calls_needed, exceedance_log_e, label_log_e
 
 P99_SHARE = 0.01  # of calls may be slower than a p99
 MEDIAN_SHARE = 0.5  # of runs may be slower than a median
@@ -63,6 +63,16 @@ def limit_of(policy: Policy, gate: str) -> float | None:
     return limits.get(gate)
 
 
+def ratio_of(policy: Policy, gate: str) -> float | None:
+    """How many times its share of the bad events a gate allows the candidate; None for other gates."""
+    ratios = {
+        "p99_vs_stable": policy.max_latency_ratio,
+        "p50_vs_stable": policy.max_median_ratio,
+        "quality": policy.max_wrong_ratio,
+    }
+    return ratios.get(gate)
+
+
 def must_be_shown(policy: Policy, index: int, gate: str) -> bool:
     """Whether the gate passes on proof that its limit is kept only: before the candidate takes all, or any, traffic."""
     return gate in ("disagreement", "shadow_run") or (gate == "p99_budget" and index >= len(policy.steps) - 1)
@@ -79,12 +89,21 @@ def calls_to_pass(policy: Policy, index: int, gate: str) -> int | None:
     return None if more is None else max(step.min_calls, 1 + more)
 
 
-def calls_to_fail(policy: Policy, gate: str) -> int | None:
-    """The fewest calls a gate fails on, when every one is bad; None for one that compares two versions."""
-    limit = limit_of(policy, gate)
-    if limit is None:
+def calls_to_fail(policy: Policy, index: int, gate: str) -> int | None:
+    """The fewest bad calls a gate fails on, when there are no good ones, or when all are the candidate's.
+
+    None for a distance, and where all calls are the candidate's anyway.
+    """
+    limit, ratio = limit_of(policy, gate), ratio_of(policy, gate)
+    share = policy.whole[index].weight_bp / ALL_BP
+
+    def labels(bad: float, n: float, p0: float) -> float:
+        return label_log_e([(bad, n, share)], ratio or 1.0)
+
+    if limit is None and (ratio is None or share == 1):
         return None
-    more = calls_needed(limit, 1, 1, math.exp(-fail_at(policy)), exceedance_log_e)
+    evidence = exceedance_log_e if limit is not None else labels
+    more = calls_needed(limit or 0.5, 1, 1, math.exp(-fail_at(policy)), evidence)
     return None if more is None else 1 + more
 
 

@@ -77,14 +77,15 @@ def plan_table(policy: Policy, title: str, calls_per_s: float | None) -> Table:
 
 
 def gates_table(policy: Policy) -> Table:
-    """A row each gate of each step: on how many calls it passes when all are good, and fails when all are bad."""
-    shown = table(f"log E {fail_at(policy):.2f} fails a gate", "step", "gate", "passes on", "fails on", "must be shown")
+    """A row each gate of each step: on how many calls it passes when all are good, on how many bad ones it fails."""
+    title = f"log E {fail_at(policy):.2f} fails a gate"
+    shown = table(title, "step", "gate", "passes on", "fails on", "must be shown")
     for index in range(len(policy.whole)):
         for gate in gates_of(policy, index):
-            fewest = calls_to_fail(policy, gate)
+            fewest = calls_to_fail(policy, index, gate)
             proof = "yes" if must_be_shown(policy, index, gate) else ""
             passes = f"≥ {calls_to_pass(policy, index, gate)}"
-            shown.add_row(where(policy, index), gate, passes, "" if fewest is None else f"≥ {fewest}", proof)
+            shown.add_row(where(policy, index), gate, passes, "" if fewest is None else f"≥ {fewest} bad", proof)
     return shown
 
 

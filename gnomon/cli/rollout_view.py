@@ -3,17 +3,24 @@
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from gnomon.cli.options import table
 from gnomon.cli.policy_file import unit, where
+from gnomon.domain import RolloutState
 from gnomon.rollout import GateVerdict, Rollout
 
 BAR = 10
+DONE = "[green]✓[/green]"
+MARKS = {
+    RolloutState.PROMOTED: DONE, RolloutState.STOPPED: "[red]✗[/red]", RolloutState.PAUSED: "[yellow]‖[/yellow]",
+}  # fmt: skip
 COLOURS = {"pass": "green", "fail": "red", "need_more": "yellow"}
 
 
 def view(rollout: Rollout) -> Group:
-    return Group(_steps(rollout), _gates(rollout))
+    told = "" if rollout.state is RolloutState.PROMOTED else rollout.reason  # else the gates below say it
+    return Group(_steps(rollout), *([Text(told, style="yellow")] if told else []), _gates(rollout))
 
 
 def _steps(rollout: Rollout) -> Table:
@@ -25,17 +32,13 @@ def _steps(rollout: Rollout) -> Table:
         shown.add_row(
             _mark(rollout, index), where(policy, index), f"{step.weight_bp / 100:g} %", least, f"{step.timeout_s:g} s"
         )
-    if rollout.reason:
-        shown.caption = escape(rollout.reason)
     return shown
 
 
 def _mark(rollout: Rollout, index: int) -> str:
-    if index < rollout.step or (index == rollout.step and rollout.state.name == "PROMOTED"):
-        return "[green]✓[/green]"
-    if index > rollout.step:
-        return "·"
-    return {"STOPPED": "[red]✗[/red]", "PAUSED": "[yellow]‖[/yellow]"}.get(rollout.state.name, "[cyan]▶[/cyan]")
+    if index != rollout.step:
+        return DONE if index < rollout.step else "·"
+    return MARKS.get(rollout.state, "[cyan]▶[/cyan]")
 
 
 def _gates(rollout: Rollout) -> Table:

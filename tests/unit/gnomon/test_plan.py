@@ -10,7 +10,7 @@ from gnomon.domain import OnTimeout, Role
 from gnomon.errors import InvalidInput
 from gnomon.plan import calls_to_fail, calls_to_pass, check_can_finish, fail_at
 from gnomon.rollout import Guard, Policy, Step
-from gnomon.stats.sequential import compliance_log_e, exceedance_log_e
+from gnomon.stats.sequential import compliance_log_e, exceedance_log_e, label_log_e
 
 SHADOW = Step(role=Role.SHADOW, weight_bp=10_000, min_calls=300)
 CANARY = Step(role=Role.CANARY, weight_bp=1_000, min_calls=300)
@@ -135,8 +135,13 @@ def test_the_calls_of_a_plan_are_those_the_gates_decide_on() -> None:
     assert shown is not None
     assert shown > SHADOW.min_calls
     assert compliance_log_e(0, shown, 0.002) >= pass_at > compliance_log_e(0, shown - 1, 0.002)
-    bad = calls_to_fail(planned, "errors")
+    bad = calls_to_fail(planned, 1, "errors")
     assert bad is not None
     assert exceedance_log_e(bad, bad, 0.01) >= fail_at(planned) > exceedance_log_e(bad - 1, bad - 1, 0.01)
+    compared = dataclasses.replace(planned, max_latency_ratio=1.5)
+    slow = calls_to_fail(compared, 1, "p99_vs_stable")
+    assert slow is not None
+    assert label_log_e([(slow, slow, 0.1)], 1.5) >= fail_at(compared) > label_log_e([(slow - 1, slow - 1, 0.1)], 1.5)
+    assert calls_to_fail(compared, 2, "p99_vs_stable") is None, "all calls are the candidate's there"
     assert calls_to_pass(planned, 1, "p99_budget") == CANARY.min_calls, "it is shown in the last step only"
     assert (calls_to_pass(planned, 2, "p99_budget") or 0) > ALL.min_calls

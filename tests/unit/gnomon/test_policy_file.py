@@ -12,6 +12,7 @@ from gnomon.cli.policy_file import read_policy
 from gnomon.cli.rollout_view import bar, duration, view
 from gnomon.domain import OnTimeout, Role, RolloutState
 from gnomon.errors import InvalidInput
+from gnomon.plan import GATES, check_can_finish
 from gnomon.rollout import GateVerdict, Guard, Policy, Rollout, Step
 
 TOML = """
@@ -109,6 +110,14 @@ def test_a_plan_says_what_each_step_does_and_what_its_gates_need(tmp_path: Path)
     assert "2 canary 5 % 500 calls, 60 s 3600 s go on, if no evidence 100 s" in rows
     assert "guard 98 % 1000 calls, 300 s 86400 s hold 300 s" in rows
     assert any(row.startswith("2 canary errors ≥ 500 ≥ ") for row in rows)
+
+
+def test_the_policy_of_the_docs_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "rollouts.md").read_text()
+    text = page.split("```toml")[1].split("```")[0]
+    policy = read_policy(written(tmp_path, text))
+    check_can_finish(policy)
+    assert all(getattr(policy, field) is not None for _, field, _ in GATES), "every gate is shown"
 
 
 def test_a_plan_that_can_never_finish_is_refused(tmp_path: Path) -> None:
