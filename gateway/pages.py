@@ -110,7 +110,7 @@ class Page:
         at = HEADER_BYTES + 8 * self.capacity + NAME_BYTES * used
         _LENGTH.pack_into(self._memory, at, len(text))
         self._memory[at + _LENGTH.size : at + _LENGTH.size + len(text)] = text
-        _USED.pack_into(self._memory, USED_AT, used + 1)
+        np.frombuffer(self._memory, "<i8", 1, USED_AT)[0] = used + 1  # one store: struct would first clear it
         return used
 
 

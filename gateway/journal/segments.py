@@ -3,6 +3,7 @@
 One folder a journal; a segment's name is the sequence of its first prediction, so a folder listing is an index.
 """
 
+import ctypes
 import logging
 import mmap
 import os
@@ -20,6 +21,7 @@ from gateway.journal.format import (
     HEADER_BYTES,
     IDENTITY,
     IDENTITY_CRC_AT,
+    LIVE_WORD,
     MAGIC,
     NEXT_AT,
     SEAL_CRC_AT,
@@ -67,7 +69,7 @@ def make_segment(path: Path, segment_bytes: int, *, host: int, slot: int) -> mma
     finally:
         os.close(descriptor)
     identify(memory, segment_bytes, base_sequence=0, host=host, slot=slot)
-    WORD.pack_into(memory, COMMITTED_AT, HEADER_BYTES)
+    put(memory, COMMITTED_AT, HEADER_BYTES)
     return memory
 
 
@@ -93,7 +95,7 @@ def check_identity(memory: mmap.mmap, path: Path) -> tuple[int, int]:
         raise JournalCorrupt(f"{path}: format version {version}; this program reads version {FORMAT_VERSION}")
     if zlib.crc32(memory[:IDENTITY_CRC_AT]) != CRC.unpack_from(memory, IDENTITY_CRC_AT)[0]:
         raise JournalCorrupt(f"{path}: bytes 0 to {IDENTITY_CRC_AT}: the checksum of the header is wrong")
-    committed, sealed = WORD.unpack_from(memory, COMMITTED_AT)[0], WORD.unpack_from(memory, SEALED_AT)[0]
+    committed, sealed = committed_bytes(memory), LIVE_WORD.unpack_from(memory, SEALED_AT)[0]
     if (
         not HEADER_BYTES <= committed <= len(memory)
         or committed % ALIGN
@@ -108,17 +110,31 @@ def check_identity(memory: mmap.mmap, path: Path) -> tuple[int, int]:
     return segment_bytes, base
 
 
+def cell(memory: mmap.mmap, at: int) -> "ctypes.c_uint64":
+    """Eight aligned bytes that others read while they are written: `.value = n` is one store.
+
+    `struct` clears the bytes before it packs: who looks at that instant sees 0, and a writer that is killed then leaves
+    it. The memory cannot be closed before the cell is gone.
+    """
+    return ctypes.c_uint64.from_buffer(memory, at)
+
+
+def put(memory: mmap.mmap, at: int, value: int) -> None:
+    """One store, where it is not worth a cell."""
+    cell(memory, at).value = value
+
+
 def committed_bytes(memory: mmap.mmap) -> int:
-    return int(WORD.unpack_from(memory, COMMITTED_AT)[0])
+    return int(LIVE_WORD.unpack_from(memory, COMMITTED_AT)[0])
 
 
 def next_sequence(memory: mmap.mmap) -> int:
     """The sequence that the next record will have, as the writer last said."""
-    return int(WORD.unpack_from(memory, NEXT_AT)[0])
+    return int(LIVE_WORD.unpack_from(memory, NEXT_AT)[0])
 
 
 def is_sealed(memory: mmap.mmap) -> bool:
-    return bool(WORD.unpack_from(memory, SEALED_AT)[0])
+    return bool(LIVE_WORD.unpack_from(memory, SEALED_AT)[0])
 
 
 def seal(memory: mmap.mmap) -> int:
@@ -126,7 +142,7 @@ def seal(memory: mmap.mmap) -> int:
     if not is_sealed(memory):
         now = time.time_ns()
         CRC.pack_into(memory, SEAL_CRC_AT, _seal_crc(memory, now))  # first: who sees the seal finds its checksum
-        WORD.pack_into(memory, SEALED_AT, now)
+        put(memory, SEALED_AT, now)
     return committed_bytes(memory)
 
 

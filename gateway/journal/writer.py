@@ -35,13 +35,14 @@ from gateway.journal.format import (
     aligned,
     prediction_id,
 )
-from gateway.journal.segments import Ahead, base_sequence_of, read_sequence, recover, seal, segments
+from gateway.journal.segments import Ahead, base_sequence_of, cell, read_sequence, recover, seal, segments
 from gateway.journal.tail import end_sequence
 
 log = logging.getLogger(__name__)
 
 NO_PARENT = NO_TRACE = bytes(16)
 PADDING = [bytes(size) for size in range(ALIGN)]
+COMMITTED, NEXT = range(2)  # cells of the open segment
 PATIENCE_S = 0.02  # rather one short stall than a lost record; a disk that hangs costs it once
 CORRUPT_JUMP = 1_000_000  # sequences left out where a segment's end cannot be read: none is ever given twice
 
@@ -134,7 +135,7 @@ class Writer:
         self._introduced: set[tuple[int, int]] = set()  # (schema, epoch) that this segment's readers know
         self._memory: mmap.mmap | None = None
         self._base = 0  # sequence the open segment begins with
-        self._pin: Any = None  # keeps the memory where it is
+        self._cells: tuple[ctypes.c_uint64, ...] = ()  # COMMITTED and NEXT, of the open segment
         self._opened = time.monotonic()
         self._patient = True  # whether the next segment is worth a moment's wait: not after it failed to come once
         self._rotate(wait_s=10.0)
@@ -187,7 +188,7 @@ class Writer:
         )  # fmt: skip
         self._commit(head + body)
         self.open.sequence += 1
-        WORD.pack_into(cast(mmap.mmap, self._memory), NEXT_AT, self.sequence)
+        self._cells[NEXT].value = self.sequence
         self.open.answered += record.status == ANSWERED
         return True
 
@@ -202,7 +203,7 @@ class Writer:
         self.lost += 1
         self.open.sequence += 1
         if self._memory is not None:
-            WORD.pack_into(self._memory, NEXT_AT, self.sequence)
+            self._cells[NEXT].value = self.sequence
 
     def close(self) -> None:
         """Seals what is open. The folder can then be read to its end."""
@@ -242,7 +243,7 @@ class Writer:
         memory[at : at + size] = frame
         WORD.pack_into(memory, at, size | zlib.crc32(memoryview(frame)[8:]) << 32)
         self.open.offset = at + size
-        WORD.pack_into(memory, COMMITTED_AT, at + size)
+        self._cells[COMMITTED].value = at + size
 
     def _rotate(self, *, wait_s: float = 0.0) -> bool:
         """A fresh segment. Never a second one of the same base: the files would take each other's name."""
@@ -253,10 +254,12 @@ class Writer:
         if fresh is None:
             return False
         self._seal()
-        self._memory, self._base, self._pin = fresh, self.sequence, ctypes.c_char.from_buffer(fresh)
-        self.open.memory, self.open.offset, self.open.end = ctypes.addressof(self._pin), HEADER_BYTES, len(fresh)
+        self._memory, self._base = fresh, self.sequence
+        self._cells = tuple(cell(fresh, at) for at in (COMMITTED_AT, NEXT_AT))
+        start = ctypes.addressof(self._cells[COMMITTED]) - COMMITTED_AT
+        self.open.memory, self.open.offset, self.open.end = start, HEADER_BYTES, len(fresh)
         self.open.generation += 1
-        WORD.pack_into(fresh, NEXT_AT, self.sequence)
+        self._cells[NEXT].value = self.sequence
         self._introduced.clear()
         self._opened = time.monotonic()
         return True
@@ -265,7 +268,7 @@ class Writer:
         if self._memory is not None:
             size = seal(self._memory)
             self._ahead.ended(self._base, size if self.sequence > self._base else 0, self.sequence)
-            self._pin = None
+            self._cells = ()
             self._memory.close()
             self._memory, self.open.end = None, 0
 

@@ -1,9 +1,11 @@
 import struct
+import subprocess
+import sys
 
 import pytest
 
 from gateway.journal.format import COMMITTED_AT, HEADER_BYTES, JournalCorrupt
-from gateway.journal.segments import segment_path, segments
+from gateway.journal.segments import cell, make_segment, segment_path, segments
 from gateway.journal.walk import JournalReader, SegmentReader
 from tests.journals import SEGMENT_BYTES, config_in, record, writer_of
 
@@ -107,3 +109,31 @@ def test_a_segment_removed_under_a_reader_shows_as_missed(tmp_path):
     reader = JournalReader(writer.folder)
     assert [reader.read().headers["sequence"].tolist() for _ in range(2)] == [[1], [2]]
     assert reader.missed == 1
+
+
+LOOK = """
+import mmap, sys
+from gateway.journal.segments import committed_bytes
+with open(sys.argv[1], "rb") as file:
+    memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+print("looking", flush=True)
+before = 0
+while before < int(sys.argv[2]):
+    for _ in range(1000):
+        seen = committed_bytes(memory)
+        assert seen >= before, (seen, before)
+        before = seen
+"""
+
+
+def test_who_looks_while_the_cursor_is_written_never_sees_it_go_back(tmp_path):
+    path, goal = tmp_path / "one", 1_000_000
+    memory = make_segment(path, 64 << 10, host=0, slot=0)
+    command = [sys.executable, "-c", LOOK, str(path), str(goal)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as looking:
+        assert looking.stdout is not None
+        assert looking.stdout.readline() == b"looking\n"
+        cursor = cell(memory, COMMITTED_AT)
+        for value in range(goal + 1):
+            cursor.value = value
+        assert looking.wait(30) == 0
