@@ -36,15 +36,17 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-generate: $(READY)  ## write the stubs under gnomon/ from proto/
+generate: $(READY)  ## write the stubs under gnomon/ from proto/, and rules, dashboards and docs/metrics.md
 	$(BIN)/python proto/generate.py
+	$(BIN)/python -m deploy.generate
 
 generated: $(READY)
 	$(BIN)/python proto/generate.py --check
+	$(BIN)/python -m deploy.generate --check
 
 lock: $(READY)   ## resolve requirements-dev.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --upgrade --extra demo --extra s3 --extra nats --extra query --group dev pyproject.toml -o requirements-dev.txt
+	  --no-header --upgrade --extra demo --extra s3 --extra nats --extra query --extra yaml --group dev pyproject.toml -o requirements-dev.txt
 
 clean:           ## remove the environment and what the demo wrote
 	rm -rf $(VENV) demo-data

@@ -1,6 +1,6 @@
 """`python -m gateway`: the supervisor. `python -m gateway worker|observer|shadow|shipper|publisher`: what it starts.
 
-`python -m gateway verify`: proves the books of a folder.
+`python -m gateway verify`: proves the books of a folder. `python -m gateway answered`: what a version answered.
 """
 
 import argparse
@@ -105,6 +105,10 @@ def main() -> int:
         from gateway import verify  # only this role needs it
 
         return verify.main(arguments[1:])
+    if arguments[:1] == ["answered"]:
+        from gateway import answered  # likewise
+
+        return answered.main(arguments[1:])
     return run_child(arguments) if arguments and arguments[0] in CHILDREN else run_supervisor(arguments)
 
 

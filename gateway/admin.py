@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 class Admin(gateway_pb2_grpc.GatewayServicer):
     """The Gateway service, in the supervisor. Reads files and pages; changes nothing."""
 
-    def __init__(self, layout: Layout, gateway_id: str, desired: Desired, crew: Crew) -> None:
+    def __init__(self, layout: Layout, gateway_id: str, desired: Desired, crew: Crew, export_url: str = "") -> None:
         self.layout = layout
+        self.export_url = export_url
         self.gateway_id = gateway_id
         self.desired = desired
         self.crew = crew
@@ -83,11 +84,12 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
         return found
 
     def _find(self, prediction_id: str, request_id: str) -> pb.PredictionTrace:
-        """Raises: InvalidInput, PredictionNotFound."""
+        """Raises: InvalidInput, PredictionNotFound, Unavailable."""
         from gateway.finder import Finder  # compiled: a start does not wait for it
+        from gateway.shipping.stores import store_of
 
         if self._finder is None:
-            self._finder = Finder(self.layout)
+            self._finder = Finder(self.layout, store_of(self.export_url, self.layout.parquet, self.gateway_id))
         return self._finder.by_request(request_id) if request_id else self._finder.by_prediction(prediction_id)
 
     async def _explain(self, found: pb.PredictionTrace) -> None:

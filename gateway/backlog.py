@@ -18,6 +18,10 @@ class Backlog:
         """Of the nanoseconds that are expected."""
         return ctypes.addressof(self._expected_ns)
 
+    @property
+    def expected_ns(self) -> int:
+        return self._expected_ns.value
+
     def refusal(self) -> Overloaded:
         return Overloaded(f"more work waits here than is done in {self.max_wait_ms} ms")
 

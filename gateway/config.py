@@ -68,6 +68,8 @@ class Config:
     retention_unread_s: float = _setting(86_400.0, "segments older than this go, read or not")
     observer_tick_s: float = _setting(0.25, "how often the observer reads, publishes and reports")
     drift_tick_s: float = _setting(5.0, "length of a drift sub-window")
+    metrics_versions: int = _setting(50, "versions that /metrics names, those with the most calls; the rest is `other`")
+    metrics_features: int = _setting(100, "features of a version whose drift /metrics shows: those with the most of it")
     shadow_max_lag: int = _setting(50_000, "calls the shadow may be behind; older ones are shed")
     shadow_max_age_s: float = _setting(60.0, "calls older than this are expired, not shadowed")
     shadow_batch_rows: int = _setting(256, "rows in one run of a shadow")
@@ -87,6 +89,8 @@ class Config:
             "max_wait_ms",
             "segment_bytes",
             "retention_bytes",
+            "metrics_versions",
+            "metrics_features",
             "shadow_batch_rows",
         ):
             if getattr(self, name) < 1:

@@ -1,9 +1,11 @@
 """Where a prediction is: by its own id, or by the id its caller gave it; in the journal, or in the exports."""
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from typing import Any
 
+from gateway import exported
 from gateway.journal.format import JournalCorrupt, id_text
 from gateway.journal.index import by_request as requests_of
 from gateway.journal.index import by_sequence, hash_of
@@ -11,9 +13,9 @@ from gateway.journal.segments import base_sequence_of, segments
 from gateway.journal.walk import SegmentReader
 from gateway.layout import Layout
 from gateway.shelf import Shelf
-from gateway.shipping.names import PREDICTIONS_DATASET
-from gateway.trace import Place, covering, exported, from_parquet, of_frame, place_of, scanned
-from gnomon.errors import PredictionNotFound
+from gateway.shipping.stores import Folder, Store
+from gateway.trace import Place, covering, of_frame, place_of
+from gnomon.errors import PredictionNotFound, Unavailable
 from gnomon.gateway.v1 import gateway_pb2 as pb
 
 log = logging.getLogger(__name__)
@@ -23,27 +25,33 @@ MOST_OTHERS = 15  # predictions of one request id that are named
 
 
 class Finder:
-    """Looks predictions up in the files of this host. Blocking; from any thread."""
+    """Looks predictions up in the journals of this host and where they are exported to. Blocking; from any thread."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, store: Store | None = None) -> None:
+        """`store` is where exports go; else the gateway's own folder."""
         self.layout = layout
+        self.store = Folder(layout.parquet) if store is None else store
         self.shelf = Shelf(layout)
 
     def by_prediction(self, text: str) -> pb.PredictionTrace:
-        """The record of a prediction, as far as this host's files tell. Raises: InvalidInput, PredictionNotFound."""
+        """The record of a prediction. Raises: InvalidInput, PredictionNotFound, Unavailable."""
         place = place_of(text)
-        found = self._in_journal(place) or from_parquet(self.layout.parquet / place.dataset, place)
+        found = self._in_journal(place)
+        if found is None:
+            with _reached():
+                found = exported.by_place(self.store, place)
         if found is None:
             raise PredictionNotFound(f"prediction {text}: neither in journal {place.journal} nor in its exports")
         return found
 
     def by_request(self, request_id: str) -> pb.PredictionTrace:
-        """The newest prediction of a client's own id, naming the others. Raises: PredictionNotFound."""
+        """The newest prediction of a client's own id, naming the others. Raises: PredictionNotFound, Unavailable."""
         wanted = request_id.encode()[:REQUEST_ID_BYTES]
         hashed = hash_of(wanted)
-        found = [trace for journal in self._live() for trace in self._of_request(journal, wanted, hashed)]
-        if not found:
-            found = scanned(self.layout.parquet / PREDICTIONS_DATASET, request_id)
+        with _reached():
+            found = [trace for journal in self._live() for trace in self._of_request(journal, wanted, hashed)]
+            if not found:
+                found = exported.scanned(self.store, request_id)
         if not found:
             raise PredictionNotFound(f"request {request_id!r}: neither in a journal nor in its exports")
         newest, *others = sorted(found, key=lambda trace: trace.arrived_unix_ns, reverse=True)
@@ -86,7 +94,7 @@ class Finder:
             if index is None:
                 continue
             if reader is None:
-                yield from exported(self.layout.parquet / PREDICTIONS_DATASET, journal, index, wanted.decode())
+                yield from exported.of_segment(self.store, journal, index, wanted.decode())
                 continue
             try:
                 batches = requests_of(reader, index, wanted, MOST_OTHERS + 1)
@@ -95,3 +103,12 @@ class Finder:
                 continue
             for batch in batches:
                 yield of_frame(batch, 0, place_of(id_text(bytes(batch.headers["prediction_id"][0]))))
+
+
+@contextlib.contextmanager
+def _reached() -> Iterator[None]:
+    """A store that cannot be asked is no answer. Raises: Unavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"the exports cannot be looked into: {error}") from error

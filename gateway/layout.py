@@ -77,6 +77,11 @@ class Layout:
         """Counters of a process. That process."""
         return self.root / "run" / "pages" / f"{process}.page"
 
+    @property
+    def sheet(self) -> Path:
+        """Metrics of drift, as text. Observer."""
+        return self.root / "run" / "drift.prom"
+
     def log(self, process: str) -> Path:
         return self.root / "log" / f"{process}.log"
 

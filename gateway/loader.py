@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from gateway import slices
 from gateway.failures import Failures
 from gateway.servables import Servable, load
 from gnomon.domain import Version
@@ -24,8 +25,10 @@ LEAST = 19
 
 
 def _give_way() -> None:
+    """A long slice, too: a short one, as the event loop has it, would let this thread preempt as easily."""
     thread = threading.get_native_id()
     os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + NICENESS, LEAST))
+    slices.choose(slices.LONGEST_NS)
 
 
 class LoadFailed(Exception):

@@ -1,180 +1,159 @@
-"""What a gateway shows to Prometheus: the pages of its processes, read at every scrape."""
+"""What a gateway shows to Prometheus: every metric with its kind, what it says, and its labels.
 
-import importlib.metadata
-import logging
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Final, NamedTuple
+Those of the processes are counters on their pages, under these names; a histogram's are the cumulative `_bucket`
+(with a label `le`) and `_sum`, and times of names that end in _seconds are in nanoseconds there. The supervisor adds
+its own, and the observer writes those of drift. docs/metrics.md is made from this table, and rules and dashboards are
+held against it.
+"""
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-    UnknownMetricFamily,
-)
-from prometheus_client.registry import Collector
+from typing import Final
 
-from gateway.pages import PageCorrupt, Reading, read_page
+from gnomon.exposition import COUNTER, GAUGE, HISTOGRAM, Described
 
-log = logging.getLogger(__name__)
+PROCESS: Final = ("process",)
+ARM: Final = ("process", "model", "version", "arm")
+SHADOW: Final = ("process", "model", "version")
+PAIR: Final = ("process", "model", "version", "live_version")
+ROWS: Final = ("process", "dataset", "model", "status")
+EXPORT: Final = ("process", "consumer", "journal")
+CONSUMER: Final = ("process", "consumer", "journal")
+JOURNAL: Final = ("process", "journal")
+MONITOR: Final = ("model", "version", "feature")
 
-COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
-NS_PER_S = 1e-9
-
-# What each metric is, by the name of its counter on a page. A histogram's counters end in _bucket (cumulative, with a
-# label `le`) and _sum, in nanoseconds where its name ends in _seconds.
-METRICS: Final[dict[str, tuple[str, str]]] = {
-    "gnomon_worker_received_total": (COUNTER, "Calls of ModelInfer that reached a worker."),
-    "gnomon_worker_shed_total": (
-        COUNTER,
-        "Calls that were shed, by why: too many, too much work, too late, not ready.",
+METRICS: Final[dict[str, Described]] = {
+    "gnomon_worker_received_total": Described(COUNTER, "Calls of ModelInfer that reached a worker.", PROCESS),
+    "gnomon_worker_shed_total": Described(
+        COUNTER, "Calls that were shed, by why: too many, too much work, too late, not ready.", (*PROCESS, "reason")
     ),
-    "gnomon_worker_ended_total": (COUNTER, "Calls by how they ended; received less these is in flight."),
-    "gnomon_worker_in_flight": (GAUGE, "Calls being worked on."),
-    "gnomon_worker_journaled_total": (COUNTER, "Answered calls written to the journal."),
-    "gnomon_worker_journal_lost_total": (COUNTER, "Calls there was no journal segment for."),
-    "gnomon_worker_journal_failing": (GAUGE, "1 while the disk gives no journal segment and records are lost."),
-    "gnomon_worker_unrecorded_total": (COUNTER, "Calls that a killed worker had begun and not journaled."),
-    "gnomon_worker_books_first_sequence": (GAUGE, "Sequence of the journal that the page's counts begin with."),
-    "gnomon_worker_books_sequence": (GAUGE, "Sequence of the journal when the worker last started."),
-    "gnomon_worker_books_ended": (GAUGE, "Calls that had ended when the worker last started."),
-    "gnomon_worker_shadow_offered_total": (COUNTER, "Answered calls whose route had a shadow arm."),
-    "gnomon_worker_collections_total": (COUNTER, "Garbage collections of a worker."),
-    "gnomon_worker_collection_ns_total": (COUNTER, "Nanoseconds they took."),
-    "gnomon_worker_collection_longest_ns": (GAUGE, "Nanoseconds the longest since its start took."),
-    "gnomon_calls_total": (COUNTER, "Calls in the journal, by model, version, arm and status."),
-    "gnomon_call_latency_seconds": (HISTOGRAM, "Arrival to reply of answered calls."),
-    "gnomon_shadow_offered_total": (COUNTER, "Calls offered to a shadow: run + shed + expired + failed."),
-    "gnomon_shadow_run_total": (COUNTER, "Calls a shadow has run."),
-    "gnomon_shadow_shed_total": (COUNTER, "Calls left out because the shadow was too far behind."),
-    "gnomon_shadow_expired_total": (COUNTER, "Calls left out because they were too old."),
-    "gnomon_shadow_failed_total": (COUNTER, "Calls a shadow could not run."),
-    "gnomon_shadow_pairs_total": (COUNTER, "Rows scored by both a shadow and a live version."),
-    "gnomon_shadow_disagreements_total": (COUNTER, "Pairs whose scores differ by more than the route tolerates."),
-    "gnomon_shipped_rows_total": (COUNTER, "Calls exported to Parquet."),
-    "gnomon_shipped_segments_total": (COUNTER, "Journal segments exported."),
-    "gnomon_shipped_files_total": (COUNTER, "Parquet files written."),
-    "gnomon_shipped_bytes_total": (COUNTER, "Bytes of Parquet written."),
-    "gnomon_shipped_errors_total": (COUNTER, "Exports that the disk or the store refused; they are tried again."),
-    "gnomon_shipped_expired_days_total": (COUNTER, "Days of a model's exports removed, as its log policy says."),
-    "gnomon_export_journaled_total": (
-        COUNTER,
-        "Journal records: read + pending + expired + unreadable.",
+    "gnomon_worker_ended_total": Described(
+        COUNTER, "Calls by how they ended; received less these is in flight.", (*PROCESS, "status")
     ),
-    "gnomon_export_expired_total": (COUNTER, "Journal records that retention took before they were exported."),
-    "gnomon_export_unreadable_total": (COUNTER, "Journal records in damaged parts of segments."),
-    "gnomon_export_lost_total": (COUNTER, "Sequences that were never journaled: their writer had no segment."),
-    "gnomon_published_rows_total": (COUNTER, "Calls published into the stream."),
-    "gnomon_published_segments_total": (COUNTER, "Journal segments published."),
-    "gnomon_published_messages_total": (COUNTER, "Messages the stream has acknowledged."),
-    "gnomon_published_bytes_total": (COUNTER, "Bytes of those messages."),
-    "gnomon_published_errors_total": (COUNTER, "Segments the stream did not take; they are tried again."),
-    "gnomon_published_bare_total": (COUNTER, "Calls larger than a message may be, published without their tensors."),
-    "gnomon_consumer_read_total": (COUNTER, "Journal records a consumer has dealt with."),
-    "gnomon_consumer_missed_total": (COUNTER, "Journal records that were gone before a consumer came to them."),
-    "gnomon_consumer_corrupt_total": (COUNTER, "Journal segments with a part that could not be read."),
-    "gnomon_consumer_pending": (
-        GAUGE,
-        "Journal records a consumer has still to read; about, inside the newest segment.",
+    "gnomon_worker_in_flight": Described(GAUGE, "Calls being worked on.", PROCESS),
+    "gnomon_worker_backlog_seconds": Described(GAUGE, "What the runs of waiting calls are expected to take.", PROCESS),
+    "gnomon_worker_journaled_total": Described(COUNTER, "Answered calls written to the journal.", PROCESS),
+    "gnomon_worker_journal_lost_total": Described(
+        COUNTER, "Calls there was no journal segment for.", (*PROCESS, "status")
     ),
-    "gnomon_consumer_pending_bytes": (GAUGE, "Bytes of journal a consumer has still to read."),
-    "gnomon_consumer_cursor": (GAUGE, "Sequence of the record a consumer reads next."),
-    "gnomon_retention_segments_total": (COUNTER, "Journal segments removed."),
-    "gnomon_retention_bytes_total": (COUNTER, "Bytes of journal removed."),
-    "gnomon_retention_records_total": (COUNTER, "Journal records removed."),
-    "gnomon_retention_unread_total": (COUNTER, "Journal records removed before a consumer had read them."),
-    "gnomon_consumer_checkpoints_lost_total": (COUNTER, "Checkpoints that could not be used at the last start."),
-    "gnomon_drift_late_rows_total": (COUNTER, "Rows whose drift sub-window was closed already."),
-    "gnomon_page_refused_total": (COUNTER, "Increments that found no room on a page."),
+    "gnomon_worker_journal_failing": Described(
+        GAUGE, "1 while the disk gives no journal segment and records are lost.", PROCESS
+    ),
+    "gnomon_worker_unrecorded_total": Described(
+        COUNTER, "Calls that a killed worker had begun and not journaled.", PROCESS
+    ),
+    "gnomon_worker_books_first_sequence": Described(
+        GAUGE, "Sequence of the journal that the page's counts begin with.", PROCESS
+    ),
+    "gnomon_worker_books_sequence": Described(GAUGE, "Sequence of the journal when the worker last started.", PROCESS),
+    "gnomon_worker_books_ended": Described(GAUGE, "Calls that had ended when the worker last started.", PROCESS),
+    "gnomon_worker_shadow_offered_total": Described(COUNTER, "Answered calls whose route had a shadow arm.", PROCESS),
+    "gnomon_worker_collections_total": Described(COUNTER, "Garbage collections of a worker.", PROCESS),
+    "gnomon_worker_collection_ns_total": Described(COUNTER, "Nanoseconds they took.", PROCESS),
+    "gnomon_worker_collection_longest_ns": Described(GAUGE, "Nanoseconds the longest since its start took.", PROCESS),
+    "gnomon_run_rows": Described(HISTOGRAM, "Rows in a run of a model: what came together.", (*PROCESS, "model")),
+    "gnomon_calls_total": Described(
+        COUNTER, "Calls in the journal, by model, version, arm and status.", (*ARM, "status")
+    ),
+    "gnomon_call_latency_seconds": Described(
+        HISTOGRAM, "Arrival to reply of answered calls; with an edge at every budget of the model.", ARM
+    ),
+    "gnomon_call_stage_seconds_total": Described(
+        COUNTER, "Time that answered calls spent being decoded, waiting, and in a run.", (*ARM, "stage")
+    ),
+    "gnomon_shadow_offered_total": Described(
+        COUNTER, "Calls offered to a shadow: run + shed + expired + failed.", SHADOW
+    ),
+    "gnomon_shadow_run_total": Described(COUNTER, "Calls a shadow has run.", SHADOW),
+    "gnomon_shadow_shed_total": Described(COUNTER, "Calls left out because the shadow was too far behind.", SHADOW),
+    "gnomon_shadow_expired_total": Described(COUNTER, "Calls left out because they were too old.", SHADOW),
+    "gnomon_shadow_failed_total": Described(COUNTER, "Calls a shadow could not run.", SHADOW),
+    "gnomon_shadow_pairs_total": Described(COUNTER, "Rows scored by both a shadow and a live version.", PAIR),
+    "gnomon_shadow_disagreements_total": Described(
+        COUNTER, "Pairs whose scores differ by more than the route tolerates.", PAIR
+    ),
+    "gnomon_shipped_rows_total": Described(COUNTER, "Calls exported to Parquet.", ROWS),
+    "gnomon_shipped_segments_total": Described(COUNTER, "Journal segments exported.", PROCESS),
+    "gnomon_shipped_files_total": Described(COUNTER, "Parquet files written.", PROCESS),
+    "gnomon_shipped_bytes_total": Described(COUNTER, "Bytes of Parquet written.", PROCESS),
+    "gnomon_shipped_errors_total": Described(
+        COUNTER, "Exports that the disk or the store refused; they are tried again.", PROCESS
+    ),
+    "gnomon_shipped_expired_days_total": Described(
+        COUNTER, "Days of a model's exports removed, as its log policy says.", PROCESS
+    ),
+    "gnomon_export_journaled_total": Described(
+        COUNTER, "Journal records: read + pending + expired + unreadable.", EXPORT
+    ),
+    "gnomon_export_expired_total": Described(
+        COUNTER, "Journal records that retention took before they were exported.", EXPORT
+    ),
+    "gnomon_export_unreadable_total": Described(COUNTER, "Journal records in damaged parts of segments.", EXPORT),
+    "gnomon_export_lost_total": Described(
+        COUNTER, "Sequences that were never journaled: their writer had no segment.", EXPORT
+    ),
+    "gnomon_published_rows_total": Described(COUNTER, "Calls published into the stream.", ROWS),
+    "gnomon_published_segments_total": Described(COUNTER, "Journal segments published.", PROCESS),
+    "gnomon_published_messages_total": Described(COUNTER, "Messages the stream has acknowledged.", PROCESS),
+    "gnomon_published_bytes_total": Described(COUNTER, "Bytes of those messages.", PROCESS),
+    "gnomon_published_errors_total": Described(
+        COUNTER, "Segments the stream did not take; they are tried again.", PROCESS
+    ),
+    "gnomon_published_bare_total": Described(
+        COUNTER, "Calls larger than a message may be, published without their tensors.", PROCESS
+    ),
+    "gnomon_consumer_read_total": Described(COUNTER, "Journal records a consumer has dealt with.", CONSUMER),
+    "gnomon_consumer_missed_total": Described(
+        COUNTER, "Journal records that were gone before a consumer came to them.", CONSUMER
+    ),
+    "gnomon_consumer_corrupt_total": Described(
+        COUNTER, "Journal segments with a part that could not be read.", CONSUMER
+    ),
+    "gnomon_consumer_pending": Described(
+        GAUGE, "Journal records a consumer has still to read; about, inside the newest segment.", CONSUMER
+    ),
+    "gnomon_consumer_pending_bytes": Described(GAUGE, "Bytes of journal a consumer has still to read.", CONSUMER),
+    "gnomon_consumer_cursor": Described(GAUGE, "Sequence of the record a consumer reads next.", CONSUMER),
+    "gnomon_consumer_checkpoints_lost_total": Described(
+        COUNTER, "Checkpoints that could not be used at the last start.", (*PROCESS, "consumer")
+    ),
+    "gnomon_retention_segments_total": Described(COUNTER, "Journal segments removed.", JOURNAL),
+    "gnomon_retention_bytes_total": Described(COUNTER, "Bytes of journal removed.", JOURNAL),
+    "gnomon_retention_records_total": Described(COUNTER, "Journal records removed.", JOURNAL),
+    "gnomon_retention_unread_total": Described(
+        COUNTER, "Journal records removed before a consumer had read them.", (*JOURNAL, "consumer")
+    ),
+    "gnomon_drift_psi": Described(
+        GAUGE, "PSI of a feature or score, of the last minutes against the training data.", MONITOR
+    ),
+    "gnomon_drift_psi_lower": Described(
+        GAUGE, "What that PSI is at least, by its lower confidence bound: above 0.1 it is an alarm.", MONITOR
+    ),
+    "gnomon_drift_ks": Described(GAUGE, "Kolmogorov-Smirnov distance, at least.", MONITOR),
+    "gnomon_drift_missing_ratio": Described(GAUGE, "Share of values that are missing.", MONITOR),
+    "gnomon_drift_rows": Described(GAUGE, "Rows in the window that was judged.", ("model", "version")),
+    "gnomon_drift_alarmed_features": Described(
+        GAUGE, "Features and scores that are an alarm, of all, at 1 in 1000 over all of them.", ("model", "version")
+    ),
+    "gnomon_drift_judged_timestamp_seconds": Described(GAUGE, "When it was judged.", ("model", "version")),
+    "gnomon_page_refused_total": Described(COUNTER, "Increments that found no room on a page.", PROCESS),
+    "gnomon_drift_late_rows_total": Described(COUNTER, "Rows whose drift sub-window was closed already.", PROCESS),
+    # Of the supervisor.
+    "gnomon_build_info": Described(GAUGE, "The program's version, as a label of 1.", ("version",)),
+    "gnomon_metrics_series_dropped": Described(
+        GAUGE, "Series left out, or added to those of `other`, to keep labels few.", PROCESS
+    ),
+    "gnomon_process_restarts_total": Described(
+        COUNTER, "Times a process of this host had to be started again.", PROCESS
+    ),
+    "gnomon_worker_ready": Described(GAUGE, "1 while a worker serves the state in force.", PROCESS),
+    "gnomon_registry_connected": Described(GAUGE, "1 while the registry is heard."),
+    "gnomon_applied_revision": Described(GAUGE, "Revision of the registry's state that is in force here."),
+    "gnomon_load_failures": Described(GAUGE, "Versions that could not be pulled or loaded."),
+    "gnomon_disk_free_bytes": Described(GAUGE, "Room on the disk of the gateway's folder."),
+    "gnomon_route_epoch": Described(GAUGE, "Epoch of the route in force.", ("model",)),
+    "gnomon_route_weight_ratio": Described(
+        GAUGE, "Share of a model's calls that an arm of its route is given.", ("model", "version", "arm")
+    ),
+    "gnomon_route_budget_seconds": Described(
+        GAUGE, "Latency budget of a model's rollout; `le` is that of its edge in the latency buckets.", ("model", "le")
+    ),
 }
-FAMILIES = {
-    COUNTER: CounterMetricFamily,
-    GAUGE: GaugeMetricFamily,
-    HISTOGRAM: HistogramMetricFamily,
-    "unknown": UnknownMetricFamily,
-}
-
-
-class Series(NamedTuple):
-    """A counter of one process, with the process among its labels."""
-
-    labels: dict[str, str]
-    value: int
-
-
-class Pages(Collector):
-    """Collects all pages in a folder. Stateless: a page that is being replaced is missing from one scrape."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def collect(self) -> Iterator[Metric]:
-        found: dict[str, dict[str, list[Series]]] = {}
-        for process, reading in self._readings():
-            name, part = metric_of(reading.name)
-            series = Series({"process": process, **reading.labels}, reading.value)
-            found.setdefault(name, {}).setdefault(part, []).append(series)
-        for name, parts in sorted(found.items()):
-            yield _family(name, parts)
-        yield _build_info()
-
-    def _readings(self) -> Iterator[tuple[str, Reading]]:
-        for path in sorted(self.folder.glob("*.page")):
-            try:
-                yield from ((path.stem, reading) for reading in read_page(path))
-            except (FileNotFoundError, PageCorrupt) as error:
-                log.warning("page left out: %s", error)
-
-
-def registry(pages: Path) -> CollectorRegistry:
-    """A registry of its own with the pages alone."""
-    found = CollectorRegistry()
-    found.register(Pages(pages))
-    return found
-
-
-def metric_of(counter: str) -> tuple[str, str]:
-    """(metric, part) of a counter's name; the part is empty but for histograms."""
-    for part in ("_bucket", "_sum", "_count"):
-        name = counter.removesuffix(part)
-        if name != counter and METRICS.get(name, ("", ""))[0] == HISTOGRAM:
-            return name, part
-    return counter, ""
-
-
-def _family(name: str, parts: dict[str, list[Series]]) -> Metric:
-    kind, text = METRICS.get(name, ("unknown", "Not described."))
-    if kind == HISTOGRAM:
-        return _histogram(name, text, parts)
-    series = parts[""]
-    labels = _label_names(series)
-    family: Metric = FAMILIES[kind](name, text, labels=labels)
-    for one in series:
-        family.add_metric([one.labels.get(label, "") for label in labels], one.value)  # type: ignore[attr-defined]
-    return family
-
-
-def _histogram(name: str, text: str, parts: dict[str, list[Series]]) -> Metric:
-    buckets: dict[tuple[str, ...], list[tuple[str, float]]] = {}
-    labels = [label for label in _label_names(parts.get("_bucket", [])) if label != "le"]
-    for one in parts.get("_bucket", []):
-        key = tuple(one.labels.get(label, "") for label in labels)
-        buckets.setdefault(key, []).append((one.labels["le"], one.value))
-    scale = NS_PER_S if name.endswith("_seconds") else 1
-    sums = {tuple(one.labels.get(label, "") for label in labels): one.value for one in parts.get("_sum", [])}
-    family = HistogramMetricFamily(name, text, labels=labels)
-    for key, found in buckets.items():
-        family.add_metric(key, sorted(found, key=lambda bucket: float(bucket[0])), sums.get(key, 0) * scale)
-    return family
-
-
-def _label_names(series: Iterable[Series]) -> list[str]:
-    return sorted({label for one in series for label in one.labels})
-
-
-def _build_info() -> Metric:
-    info = GaugeMetricFamily("gnomon_build_info", "The program's version, as a label of 1.", labels=["version"])
-    info.add_metric([importlib.metadata.version("gnomon")], 1)
-    return info

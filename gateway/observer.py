@@ -25,6 +25,7 @@ from gateway.observe.drift import Drift, TickKey
 from gateway.observe.page import publish_arms, publish_pairs, publish_readers
 from gateway.observe.pairs import Pairs
 from gateway.observe.scores import all_finite
+from gateway.observe.sheet import Sheet
 from gateway.pages import Page
 from gateway.snapshot import Snapshot
 from gnomon.aio import AsyncRegistryClient
@@ -39,6 +40,7 @@ REPORT_TIMEOUT_S = 2.0
 REPORT_AT_LEAST_S = 5.0  # also without news: a registry may have been restored from yesterday
 TICKS_BYTES = 2 << 20  # of one report
 SAVE_SHARE = 10  # a checkpoint that takes t is followed by one after 10 t at the earliest
+PAGE_CAPACITY = 16_384  # some 500 versions in a role, of 30 counters each
 SNAPSHOT_WAIT_S = 2.0  # how long calls of a version wait for the snapshot that names it
 
 
@@ -62,20 +64,23 @@ class Observer:
         self.pairs = Pairs.of(state.get("pairs", {}))
         self.drift = Drift(self._profile, config.drift_tick_s)
         self.drift.restore(state.get("drift", {}))
-        self.page = Page.create(layout.page(NAME))
+        self.sheet = Sheet(self.drift, layout.sheet, versions=config.metrics_versions, features=config.metrics_features)
+        self.page = Page.create(layout.page(NAME), PAGE_CAPACITY)
         self.page.set("gnomon_consumer_checkpoints_lost_total", self.checkpoint.lost, consumer=NAME)
         self._unknown: dict[tuple[str, int], float] = {}  # version → when its first call waited for the snapshot
+        self._ended_unix_ms = 0  # when all journals were last read to their ends
         self._saved = self._save_took = 0.0
         self.dirty = True  # counts and positions differ from the checkpoint's
         self.publish()
 
     def read(self, batches: int = 16) -> bool:
         """Counts some of what is new. False when all journals are read to their ends."""
-        more = False
+        more, began_unix_ms = False, time.time_ns() // 1_000_000
         for _ in range(batches):
             found = [self._read_one(follower) for follower in self.readers]
             more = any(found)
             if not more:
+                self._ended_unix_ms = began_unix_ms
                 break
             self.dirty = True
         return more
@@ -115,13 +120,26 @@ class Observer:
         publish_pairs(self.page, self.pairs)
         publish_readers(self.page, self.readers, NAME)
         self.page.set("gnomon_drift_late_rows_total", self.drift.late)
+        self.page.set("gnomon_metrics_series_dropped", self.sheet.dropped)
+
+    def judge(self) -> None:
+        """Looks at the drift of one version, when it is due."""
+        began = time.monotonic()
+        if self.sheet.look(time.time(), began):
+            self.sheet.done(began, time.monotonic())
 
     def report(self) -> tuple[StatsReport, dict[TickKey, int]]:
         """Everything to tell, and what an acknowledgement of it would mean for drift."""
         ticks, changes = self.drift.report(TICKS_BYTES)
         gateway_id = self.layout.identity.read_text().strip()
+        told_ms = min([self._ended_unix_ms, *self.drift.untold_unix_ms(changes)])
         return StatsReport(
-            gateway_id=gateway_id, arms=self.arms.stats(), pairs=self.pairs.stats(), ticks=ticks
+            gateway_id=gateway_id,
+            arms=self.arms.stats(),
+            pairs=self.pairs.stats(),
+            ticks=ticks,
+            calls=self.drift.together.messages(changes, self.drift.tick_s),
+            told_through_unix_ms=told_ms,
         ), changes
 
     def _read_one(self, follower: Follower) -> bool:
@@ -140,8 +158,7 @@ class Observer:
             return
         if shadow:
             self.pairs.update(answered, batch.routes)
-        else:
-            self.drift.update(answered)
+        self.drift.update(answered)  # of a shadow: its scores, in the sub-window its call arrived in
 
     def _known(self, batch: Batch) -> bool:
         """Whether the snapshot names all versions in a batch: it is written a moment after their first calls."""
@@ -188,6 +205,7 @@ async def observe(observer: Observer, config: Config, stop: asyncio.Event) -> No
         while not stop.is_set():
             more = observer.read()
             news |= observer.settle(finished=not more)
+            observer.judge()
             due = news or time.monotonic() > sent + REPORT_AT_LEAST_S
             if due and not observer.dirty and (sending is None or sending.done()):
                 news = sending is not None and not sending.result()

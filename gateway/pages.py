@@ -26,6 +26,7 @@ NAME_BYTES: Final = 256
 _LENGTH: Final = struct.Struct("<H")
 _USED: Final = struct.Struct("<Q")
 
+GONE: Final = -(1 << 63)  # the value of a counter that is no more: its place stays, and readers leave it out
 REFUSED: Final = 0
 REFUSED_NAME: Final = "gnomon_page_refused_total"
 
@@ -49,7 +50,9 @@ class Page:
         self.capacity = capacity
         self.values: NDArray[np.int64] = np.frombuffer(memory, "<i8", capacity, HEADER_BYTES)
         self._memory = memory
-        self._index = {_key(item.name, item.labels): index for index, item in enumerate(_readings(memory, capacity))}
+        used = int(_USED.unpack_from(memory, USED_AT)[0])
+        names = spelled(memory, HEADER_BYTES + 8 * capacity, used)
+        self._index = {_key(*name): index for index, name in enumerate(names)}
 
     @classmethod
     def create(cls, path: Path, capacity: int = 4096) -> "Page":
@@ -95,6 +98,11 @@ class Page:
         elif name != REFUSED_NAME:
             self.values[REFUSED] += 1
 
+    def drop(self, name: str, **labels: str) -> None:
+        """What it counted is no more: readers leave it out until it is set again."""
+        if (index := self._index.get(_key(name, labels))) is not None:
+            self.values[index] = GONE
+
     def _add(self, text: bytes) -> int:
         used = int(_USED.unpack_from(self._memory, USED_AT)[0])
         if used == self.capacity or len(text) > NAME_BYTES - _LENGTH.size:
@@ -108,10 +116,26 @@ class Page:
 
 def read_page(path: Path) -> list[Reading]:
     """All counters of a page, as they stand. Raises: FileNotFoundError, PageCorrupt."""
+    names, values = read_whole(path)
+    return [Reading(*name, value) for name, value in zip(spelled(names), values, strict=True) if value != GONE]
+
+
+def read_whole(path: Path) -> tuple[bytes, tuple[int, ...]]:
+    """The names of a page as they lie there, for `spelled`, and a value for each. Names are only ever added to a page:
+    who has seen the same bytes before knows them. Raises: FileNotFoundError, PageCorrupt.
+    """
     with path.open("rb") as file:
         memory = _mapped(path, file.fileno(), mmap.ACCESS_READ)
     with memory:
-        return _readings(memory, HEADER.unpack_from(memory, 0)[2])
+        capacity, used = HEADER.unpack_from(memory, 0)[2:]
+        names_at = HEADER_BYTES + 8 * capacity
+        return memory[names_at : names_at + NAME_BYTES * used], struct.unpack_from(f"<{used}q", memory, HEADER_BYTES)
+
+
+def spelled(names: bytes | mmap.mmap, at: int = 0, count: int | None = None) -> list[tuple[str, dict[str, str]]]:
+    """(name, labels) of each place, of all in `names` or of `count` from `at` on."""
+    places = range(at, len(names) if count is None else at + NAME_BYTES * count, NAME_BYTES)
+    return [_name(names, place) for place in places]
 
 
 def _key(name: str, labels: dict[str, str]) -> str:
@@ -131,15 +155,7 @@ def _mapped(path: Path, descriptor: int, access: int) -> mmap.mmap:
     return memory
 
 
-def _readings(memory: mmap.mmap, capacity: int) -> list[Reading]:
-    used = _USED.unpack_from(memory, USED_AT)[0]
-    values = struct.unpack_from(f"<{used}q", memory, HEADER_BYTES)
-    return [
-        Reading(*_name(memory, HEADER_BYTES + 8 * capacity + NAME_BYTES * i), value) for i, value in enumerate(values)
-    ]
-
-
-def _name(memory: mmap.mmap, at: int) -> tuple[str, dict[str, Any]]:
+def _name(memory: bytes | mmap.mmap, at: int) -> tuple[str, dict[str, Any]]:
     size = _LENGTH.unpack_from(memory, at)[0]
     name, labels = json.loads(memory[at + _LENGTH.size : at + _LENGTH.size + size])
     return name, labels

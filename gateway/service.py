@@ -21,6 +21,8 @@ from gateway.job import REASON_BYTES, Call, Job, Taken, outcome_of, too_many
 from gateway.journal.format import ANSWERED, SHED, id_text
 from gateway.journal.writer import TensorRecord, Writer
 from gateway.lanes.lanes import Lanes
+from gateway.pages import Page
+from gateway.run_rows import RunRows
 from gateway.sampling import is_sampled, shadow_share_bp
 from gateway.servables import Servable, Servables
 from gateway.serving import Serving
@@ -59,6 +61,7 @@ class InferenceService(Extensions):
         self.serving = Serving()  # written by the worker, as a whole
         self.draining = False
         self.counters = Counters()
+        self.run_rows = RunRows()
         self.batcher.ran = self._ran
         self.backlog = Backlog(max_wait_ms)
         self._decoder = Decoder()
@@ -150,8 +153,14 @@ class InferenceService(Extensions):
 
     def _ran(self, servable: Servable, rows: int, taken_ns: int) -> None:
         self.counters.of(servable.version.model, servable.version.version).ran(rows, taken_ns)
+        self.run_rows.ran(servable.version.model, rows)
         if self.lanes is not None:
             self.lanes.learned(servable)
+
+    def publish(self, page: Page) -> None:
+        """What is on the page only now and then."""
+        self.run_rows.publish(page)
+        page.set("gnomon_worker_backlog_seconds", self.backlog.expected_ns)
 
     def _counters_of(self, job: Job) -> VersionCounters:
         assert job.taken is not None

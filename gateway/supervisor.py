@@ -25,6 +25,7 @@ from gateway.desired import Desired
 from gateway.journal.format import JournalCorrupt, host_of
 from gateway.journal.segments import recover, segments
 from gateway.layout import Layout
+from gateway.live import live
 from gateway.ports import reserve_shared
 from gnomon.aio import AsyncRegistryClient
 from gnomon.errors import GnomonError
@@ -100,9 +101,9 @@ class Supervisor:
         self.consumers = [self._consumer(name) for name in (*CONSUMERS, *config.exporters)]
         self.desired = Desired(self.layout, self.client, self.gateway_id, self.crew.prepare, self.crew.commit)
         self.crew.lacking = self.desired.again
-        admin = Admin(self.layout, self.gateway_id, self.desired, self.crew)
+        admin = Admin(self.layout, self.gateway_id, self.desired, self.crew, config.export_url)
         cast(Any, gateway_pb2_grpc.add_GatewayServicer_to_server)(admin, self.admin_server)
-        self.http = http.serve(config, self._health)
+        self.http = http.serve(config, self._health, lambda: live(self.layout, self.crew, self.consumers, self.desired))
 
     def _health(self) -> dict[str, Any]:
         desired = self.desired

@@ -1,18 +1,13 @@
-"""One prediction as people are told of it: from a frame of the journal, or from a row of the exported files."""
+"""One prediction as people are told of it: a frame of the journal, or a row of the exported files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
 from gateway.journal.format import INPUT, OUTPUT, RULE_NAMES, STATUS_NAMES, PredictionId
-from gateway.journal.index import Index
 from gateway.journal.walk import Batch
 from gateway.layout import SHADOW_JOURNAL
-from gateway.shipping.names import HOUR_NS, PREDICTIONS_DATASET, SHADOW_DATASET
+from gateway.shipping.names import PREDICTIONS_DATASET, SHADOW_DATASET
 from gateway.tensors import raw_of
 from gnomon.domain import Role
 from gnomon.errors import InvalidInput
@@ -20,7 +15,6 @@ from gnomon.gateway.v1 import gateway_pb2 as pb
 from gnomon.wire import encode
 
 SHADOW_SLOT = 4095
-LAST_HOUR = 8_000 * 8_766  # about 8 000 years from 1970, which a date can still say
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,75 +90,7 @@ def _side(trace: pb.PredictionTrace, schema: dict[str, Any], direction: int) -> 
     return (trace.outputs, schema.get("outputs", [])) if direction == OUTPUT else (None, [])
 
 
-def from_parquet(folder: Path, place: Place) -> pb.PredictionTrace | None:
-    """First where its time says that it is, then everywhere."""
-    hour = place.id.unix_ms * 1_000_000 // HOUR_NS
-    hours = (hour, hour - 1) if hour < LAST_HOUR else ()  # anybody may make up an id, of any year
-    for pattern in (*map(hour_pattern, hours), "**"):
-        found = _in_folder(folder, pattern, place)
-        if found is not None:
-            return found
-    return None
-
-
-def hour_pattern(hour: int) -> str:
-    """Folders of an hour since 1970."""
-    at = datetime.fromtimestamp(hour * 3600, UTC)
-    return f"model=*/date={at:%Y-%m-%d}/hour={at:%H}"
-
-
-def _in_folder(folder: Path, pattern: str, place: Place) -> pb.PredictionTrace | None:
-    files: dict[int, list[Path]] = {}
-    for path in folder.glob(f"{pattern}/{place.journal}-*.parquet"):
-        files.setdefault(int(path.stem.split("-")[1]), []).append(path)
-    base = covering(list(files), place.id.sequence)
-    for path in files.get(base, []) if base is not None else []:
-        for trace in _rows(path, [("sequence", "=", place.id.sequence)]):
-            if trace.prediction_id == place.text:
-                return trace
-    return None
-
-
-def exported(folder: Path, journal: str, index: Index, request_id: str) -> Iterator[pb.PredictionTrace]:
-    """Predictions of a request id in the exports of one segment."""
-    first, last = (arrived // HOUR_NS for arrived in index.arrived)
-    for hour in range(first, last + 1):
-        for path in folder.glob(f"{hour_pattern(hour)}/{journal}-{index.base:016d}-*.parquet"):
-            yield from _rows(path, [("request_id", "=", request_id)])
-
-
-def scanned(folder: Path, request_id: str) -> list[pb.PredictionTrace]:
-    """Predictions of a request id in all exports: slow, and only where no index knows of it."""
-    return [trace for path in folder.rglob("w*.parquet") for trace in _rows(path, [("request_id", "=", request_id)])]
-
-
-def _rows(path: Path, filters: list[tuple[str, str, Any]]) -> Iterator[pb.PredictionTrace]:
-    """The rows of a file that pass: first the column that decides, then all of the row groups that have them."""
-    import pyarrow.parquet  # only when the journal has it no more
-
-    ((column, _, value),) = filters
-    with pyarrow.parquet.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            if not _may_hold(file.metadata.row_group(group), column, value):
-                continue
-            rows = np.flatnonzero(file.read_row_group(group, [column]).column(0).to_numpy() == value)
-            if len(rows):
-                table = file.read_row_group(group).take(rows)
-                for row in table.to_pylist():
-                    yield _of_row(row, table.schema, place_of(row["prediction_id"]))
-
-
-def _may_hold(group: Any, column: str, value: Any) -> bool:
-    """By the statistics of a row group."""
-    for number in range(group.num_columns):
-        found = group.column(number)
-        if found.path_in_schema == column:
-            known = found.statistics
-            return known is None or not known.has_min_max or bool(known.min <= value <= known.max)
-    return False
-
-
-def _of_row(row: dict[str, Any], schema: Any, place: Place) -> pb.PredictionTrace:
+def of_row(row: dict[str, Any], schema: Any, place: Place) -> pb.PredictionTrace:
     trace = pb.PredictionTrace(
         prediction_id=place.text, request_id=row["request_id"], journal=place.journal, sequence=place.id.sequence,
         arrived_unix_ns=int(row["arrived"].timestamp() * 1e6) * 1000, status=row["status"], source="parquet",

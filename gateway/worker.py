@@ -20,7 +20,7 @@ from typing import Any, cast
 import grpc
 import uvloop
 
-from gateway import listening
+from gateway import listening, slices
 from gateway.admin_proxy import AdminProxy
 from gateway.aftermath import left_since
 from gateway.batcher import Batcher
@@ -101,9 +101,10 @@ class Worker:
         )  # fmt: skip
         self.schemas: dict[tuple[str, int, str], int] = {}  # numbers in the journal; a version keeps its own
         self.epochs: set[int] = set()  # of the state in force
+        self.routed: set[str] = set()  # models of the state in force
         self.servables = Servables()
         self.loader = Loader(layout.cache, time.monotonic)
-        page = Page.open(layout.page(f"w{slot:02d}"))
+        page = self.page = Page.open(layout.page(f"w{slot:02d}"))
         self.books = WorkerBooks(page)
         self.books.resume(self.journal.sequence, partial(left_since, self.journal.folder))
         self.pauses = Pauses(page)
@@ -177,6 +178,7 @@ class Worker:
         await self.health.set_serving(False)
         await self.server.stop(self.config.drain_timeout_s)
         self.service.batcher.stop()
+        self.service.publish(self.page)
         self.loader.stop()
         self.journal.close()
         self.line.close()
@@ -187,6 +189,7 @@ class Worker:
             await asyncio.sleep(0.2)
             self.journal.tick()
             self.books.journal_failing(self.journal.failing)
+            self.service.publish(self.page)
             self._retire()  # what was still borrowed at the switch
 
     async def _obey(self) -> None:
@@ -232,15 +235,17 @@ class Worker:
 
     async def _commit(self, state: DesiredState) -> None:
         """One assignment switches every request that comes after it."""
-        for model in state.models:
-            if model.route.revision not in self.epochs:
-                self.journal.route(model.route.revision, message_of(model.route).SerializeToString())
+        new = [model.route for model in state.models if model.route.revision not in self.epochs]
+        for route in new:
+            self.journal.route(route.revision, message_of(route).SerializeToString())
+        gone = self.routed - {model.route.model for model in state.models}
+        self.routed = {model.route.model for model in state.models}
         self.epochs = {model.route.revision for model in state.models}
         first = self.service.serving.revision < 0
         self.service.serving = Serving.of(state)
         self.service.batcher.waits = waits_of(state)
         if self.service.lanes is not None:
-            self.service.lanes.forget()
+            self.service.lanes.forget({route.model for route in new} | gone)
         self.servables.keep((model.route.model, number) for model in state.models for number in model.route.loaded)
         self._retire()
         if first:
@@ -260,6 +265,7 @@ def run(config: Config, *, slot: int, host: int, port: int, descriptor: int, adm
     config = listening.possible(config)
     lock = lock_journal(config.layout.worker_journal(slot))
     sys.setswitchinterval(SWITCH_S)
+    slices.choose(slices.SHORTEST_NS)  # who wakes for a request does not wait for a slice to end
 
     async def main() -> None:
         line = await Line.over(socket.socket(fileno=descriptor))

@@ -5,7 +5,7 @@ The gateway's own client of the registry is asynchronous: gnomon.aio.
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -13,8 +13,9 @@ from gnomon import wire
 from gnomon.aio import AsyncRegistryClient
 from gnomon.channel import CHUNK_BYTES, OPTIONS, RECONNECT, ClientTls, channel, typed_errors
 from gnomon.domain import Lineage, LogPolicy, Model, Route, Score, Stage, Version
+from gnomon.drift import FROM_NOW_ON, DriftEvent, DriftPolicy
 from gnomon.errors import ArtifactCorrupt
-from gnomon.evidence import Drift
+from gnomon.evidence import Drift, Outcome
 from gnomon.gateway.v1 import gateway_pb2 as gateway_pb
 from gnomon.gateway.v1.gateway_pb2_grpc import GatewayStub
 from gnomon.registry.v1 import registry_pb2 as pb
@@ -179,10 +180,75 @@ class RegistryClient(_Client):
         """Stops the running rollout; traffic goes back to the baseline."""
         return self._rollout(self._stub.AbortRollout, pb.AbortRolloutRequest(model=model, reason=reason, actor=actor))
 
-    def get_drift(self, model: str, version: int = 0, from_unix_ms: int = 0, to_unix_ms: int = 0) -> Drift:
-        """Drift of what a version (0: the stable arm's) was asked, in [from, to)."""
-        request = pb.GetDriftRequest(model=model, version=version, from_unix_ms=from_unix_ms, to_unix_ms=to_unix_ms)
+    def pause_rollout(self, model: str, reason: str, actor: str) -> Rollout:
+        """It goes no further until it is resumed; gates may still stop it. Raises: IllegalTransition."""
+        return self._rollout(self._stub.PauseRollout, pb.PauseRolloutRequest(model=model, reason=reason, actor=actor))
+
+    def resume_rollout(self, model: str, reason: str, actor: str) -> Rollout:
+        """Goes on with the step it was paused in, whose clock starts anew. Raises: IllegalTransition."""
+        return self._rollout(self._stub.ResumeRollout, pb.ResumeRolloutRequest(model=model, reason=reason, actor=actor))
+
+    def promote_rollout(self, model: str, reason: str, actor: str) -> Rollout:
+        """Puts the candidate in production at once, past the steps and gates that are left."""
+        request = pb.PromoteRolloutRequest(model=model, reason=reason, actor=actor)
+        return self._rollout(self._stub.PromoteRollout, request)
+
+    def approve_step(self, model: str, reason: str, actor: str) -> Rollout:
+        """Says yes to the running step of the rollout. Raises: IllegalTransition: it asks for nobody's."""
+        return self._rollout(self._stub.ApproveStep, pb.ApproveStepRequest(model=model, reason=reason, actor=actor))
+
+    def record_outcomes(self, model: str, outcomes: Iterable[Outcome]) -> int:
+        """How many of them are new, and of predictions under the model's running rollout. Raises: ModelNotFound."""
+        told = [wire.message_of(outcome) for outcome in outcomes]
+        reply = self._call(self._stub.RecordOutcomes, pb.RecordOutcomesRequest(model=model, outcomes=told))
+        return int(reply.recorded)
+
+    def get_drift(
+        self,
+        model: str,
+        version: int = 0,
+        from_unix_ms: int = 0,
+        to_unix_ms: int = 0,
+        *,
+        points: int = 0,
+        with_counts: bool = False,
+        monitors: Sequence[str] = (),
+    ) -> Drift:
+        """Drift of what a version (0: the stable arm's) was asked, in [from, to).
+
+        With `points`, so many of each monitor's history; `with_counts`, its bins; `monitors`, of these alone.
+        """
+        request = pb.GetDriftRequest(
+            model=model, version=version, from_unix_ms=from_unix_ms, to_unix_ms=to_unix_ms,
+            points=points, with_counts=with_counts, monitors=monitors,
+        )  # fmt: skip
         return cast(Drift, wire.decode(self._call(self._stub.GetDrift, request), Drift))
+
+    def get_drift_policy(self, model: str) -> DriftPolicy:
+        """Which false alarms and which drift the model bears."""
+        request = pb.GetDriftPolicyRequest(model=model)
+        return cast(DriftPolicy, wire.decode(self._call(self._stub.GetDriftPolicy, request), DriftPolicy))
+
+    def set_drift_policy(self, policy: DriftPolicy) -> DriftPolicy:
+        """Replaces it, whole. Raises: ModelNotFound."""
+        reply = self._call(self._stub.SetDriftPolicy, wire.message_of(policy))
+        return cast(DriftPolicy, wire.decode(reply, DriftPolicy))
+
+    def list_drift_events(self, model: str = "", after_id: int = 0, limit: int = 0) -> list[DriftEvent]:
+        """Alarms raised and cleared of a model (of all, where none is named), oldest first: a page of them."""
+        request = pb.ListDriftEventsRequest(model=model, after_id=after_id, limit=limit)
+        reply = self._call(self._stub.ListDriftEvents, request)
+        return [wire.decode(event, DriftEvent) for event in reply.events]
+
+    def watch_drift_events(self, model: str = "", after_id: int = FROM_NOW_ON) -> Iterator[DriftEvent]:
+        """Events behind one, then all that come, until the caller stops. Raises: Unavailable: the registry stops."""
+        call = self._stub.WatchDriftEvents(pb.WatchDriftEventsRequest(model=model, after_id=after_id))
+        try:
+            with typed_errors():
+                for event in call:
+                    yield wire.decode(event, DriftEvent)
+        finally:
+            call.cancel()
 
     def _version(self, method: Any, request: Any) -> Version:
         return cast(Version, wire.decode(self._call(method, request), Version))

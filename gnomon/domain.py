@@ -39,11 +39,25 @@ class Role(enum.IntEnum):
 
 
 class RolloutState(enum.IntEnum):
-    """A rollout runs, and ends one of two ways."""
+    """A rollout runs, and ends one of two ways: PROMOTED or STOPPED."""
 
     RUNNING = 1
     PROMOTED = 2
     STOPPED = 3
+    PAUSED = 4  # it goes nowhere but back
+    GUARD = 5  # past its last step, and watched
+
+    @property
+    def is_over(self) -> bool:
+        return self in (RolloutState.PROMOTED, RolloutState.STOPPED)
+
+
+class OnTimeout(enum.IntEnum):
+    """What becomes of a rollout whose step had no verdict in its time."""
+
+    STOP = 0
+    HOLD = 1  # paused, until somebody decides
+    PROMOTE_IF_NO_EVIDENCE = 2  # goes on where every gate has seen its calls and none found harm
 
 
 def check_model_name(name: str) -> str:

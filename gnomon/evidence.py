@@ -125,6 +125,25 @@ class DriftTick:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DriftCalls:
+    """How alike the rows of calls are in one sub-window: gnomon.stats.design.call_sums, int64 little-endian."""
+
+    model: str
+    version: int
+    tick: int
+    tick_s: float
+    sums: bytes
+
+    def __post_init__(self) -> None:
+        check_model_name(self.model)
+        _check_counts(self, "version", "tick")
+        if not 0 < self.tick_s < math.inf:
+            raise InvalidInput(f"tick_s {self.tick_s} of DriftCalls: a positive number of seconds expected")
+        if len(self.sums) % COUNT_BYTES:
+            raise InvalidInput(f"sums of {len(self.sums)} bytes: a whole number of int64 expected")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatsReport:
     """Everything one observer has to tell, whole."""
 
@@ -132,9 +151,41 @@ class StatsReport:
     arms: tuple[ArmStats, ...] = ()
     pairs: tuple[PairStats, ...] = ()
     ticks: tuple[DriftTick, ...] = ()
+    calls: tuple[DriftCalls, ...] = ()
+    told_through_unix_ms: int = 0  # the ticks of all that arrived before it have been told; 0: not known
 
     def __post_init__(self) -> None:
         _check_gateway(self.gateway_id)
+        _check_counts(self, "told_through_unix_ms")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftPoint:
+    """A stretch of a span; NaN where it had too few rows."""
+
+    from_unix_ms: int
+    rows: int = 0
+    psi: float = math.nan
+    ks: float = math.nan
+    missing_share: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a prediction had scored, and what turned out to be true."""
+
+    prediction_id: str
+    version: int
+    epoch: int
+    score: float
+    label: float
+
+    def __post_init__(self) -> None:
+        _check_counts(self, "version", "epoch")
+        if not self.prediction_id:
+            raise InvalidInput("prediction_id '' of Outcome: a prediction has an id")
+        if not (math.isfinite(self.score) and math.isfinite(self.label)):
+            raise InvalidInput(f"score {self.score} and label {self.label} of {self.prediction_id}: numbers expected")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +206,28 @@ class MonitorDrift:
     missing_reference: float = 0.0
     alarmed: bool = False
     reason: str = ""
+    history: tuple[DriftPoint, ...] = ()
+    since_unix_ms: int = 0  # of the standing alarm; 0: there is none
+    p_value: float = math.nan  # of no drift at all, over all statistics
+    listed: bool = False  # drifted, by a list of which one in twenty is expected to be false
+    edges: tuple[float, ...] = ()
+    reference: tuple[int, ...] = ()  # of each bin, then of missing values
+    window: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmDrift:
+    """A monitor of one arm beside the same of another, over one span. PSI is NaN where their bins differ."""
+
+    name: str
+    version: int
+    against: int
+    rows: int = 0
+    rows_against: int = 0
+    ks_lo: float = math.nan
+    ks_hi: float = math.nan
+    ks_p_value: float = math.nan
+    psi: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +242,9 @@ class Drift:
     alpha: float
     tolerance: float
     monitors: tuple[MonitorDrift, ...] = ()
+    silent: tuple[str, ...] = ()  # gateways that have not told all of the span yet
+    arms: tuple[ArmDrift, ...] = ()
+    ks_tolerance: float = 0.1
 
     @property
     def alarmed(self) -> tuple[str, ...]:

@@ -14,23 +14,34 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from sqlalchemy.exc import DatabaseError
 
+from gnomon import web
 from gnomon.channel import MESSAGE_BYTES
+from gnomon.drift import DriftPolicy
 from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.registry.v1.registry_pb2_grpc import add_RegistryServicer_to_server
+from registry import metrics
 from registry.artifacts import Artifacts
 from registry.catalog import Catalog
 from registry.changes import Changes
 from registry.config import Config
+from registry.drift_answers import DriftAnswers
+from registry.drift_book import Book
+from registry.drift_watch import DriftWatch
+from registry.events import Events
 from registry.rollout.controller import Controller
 from registry.rollout.ledger import Ledger
+from registry.rollout.outcomes import Outcomes
+from registry.rollout.profiles import Profiles
 from registry.service import Parts, Service
 from registry.stats import Stats
 from registry.store.database import Database
 from registry.threads import Lane
 from registry.watch import Watch
+from registry.webhook import Webhook, poster
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["Registry"].full_name
 ENDPOINT_FILE = "registry.endpoint"
+SCRAPE_TIMEOUT_S = 5.0
 
 # One process a port: with the option on, a second registry would take half of the first one's calls in silence.
 # Watching gateways ping every 10 s without data in between, which grpc would take for abuse.
@@ -56,9 +67,12 @@ class App:
     parts: Parts
     server: grpc.aio.Server
     health: "health.aio.HealthServicer"
-    loop: asyncio.Task[None] | None = None
+    watch: DriftWatch
+    webhook: Webhook | None
+    loops: tuple[asyncio.Task[None], ...] = ()
     lock: IO[str] | None = None
     port: int = 0
+    http: web.Server | None = None
 
     async def start(self) -> str:
         """Serves, and returns host:port. Raises: CannotStart."""
@@ -69,10 +83,18 @@ class App:
         await self.server.start()
         await self.health.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
         await self.health.set("", health_pb2.HealthCheckResponse.SERVING)
-        self.loop = asyncio.create_task(self.parts.controller.run(self.config.rollout_interval_s), name="rollouts")
+        self.loops = self._begin_loops()
+        if self.config.metrics_port:
+            self.http = _metrics(self.config, self.parts)
         endpoint = f"{self.config.host}:{self.port}"
         write_whole(self._endpoint_file, endpoint)
         return endpoint
+
+    def _begin_loops(self) -> tuple[asyncio.Task[None], ...]:
+        runs = {"rollouts": self.parts.controller.run(self.config.rollout_interval_s), "drift": self.watch.run()}
+        if self.webhook is not None:
+            runs["webhook"] = self.webhook.run()
+        return tuple(asyncio.create_task(run, name=name) for name, run in runs.items())
 
     async def _open(self) -> None:
         try:
@@ -87,13 +109,18 @@ class App:
         """Ends everything within the drain timeout and a moment; safe after a start that failed half-way."""
         # No new callers, no new decisions, watchers told to come back, calls under way, changes under way, the database
         await self.health.enter_graceful_shutdown()
-        await self._stop_loop()
+        if self.http is not None:
+            await asyncio.to_thread(self.http.stop)
+        await self._stop_loops()
         self.parts.watch.close()
+        self.parts.events.close()
         await self.server.stop(self.config.drain_timeout_s)
         await self.parts.changes.drain()
         await self.parts.store.run(self.database.close)
         self.parts.store.close()
         self.parts.files.close()
+        if self.webhook is not None:
+            self.webhook.close()
         if self.lock is not None:
             self._endpoint_file.unlink(missing_ok=True)
             self.lock.close()
@@ -102,11 +129,11 @@ class App:
     def _endpoint_file(self) -> Path:
         return self.config.dir / ENDPOINT_FILE
 
-    async def _stop_loop(self) -> None:
-        if self.loop is not None:
-            self.loop.cancel()
+    async def _stop_loops(self) -> None:
+        for loop in self.loops:
+            loop.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self.loop
+                await loop
 
 
 def build(config: Config) -> App:
@@ -118,7 +145,23 @@ def build(config: Config) -> App:
     watch = Watch(config.watchers_limit)
     changes = Changes(store, catalog.desired_state, watch)
     stats = Stats(time.monotonic, silent_s=config.gateway_silent_s, ticks_kept=config.drift_ticks_kept)
-    controller = Controller(Ledger(database, now_unix_ms), stats, store, changes, time.monotonic)
+    ledger = Ledger(database, now_unix_ms)
+    profiles = Profiles(catalog, artifacts, store, files)
+    controller = Controller(
+        ledger,
+        stats,
+        store,
+        changes,
+        time.monotonic,
+        outcomes=Outcomes(database, now_unix_ms),
+        profile_of=profiles.of,
+        measuring=files,
+        late_s=config.gateway_late_s,
+    )
+    book = Book(database, now_unix_ms, lambda model: DriftPolicy(model=model, psi_tolerance=config.drift_tolerance))
+    webhook = _webhook(config)
+    events = Events(book, store, webhook, config.watchers_limit)
+    drift_watch = DriftWatch(book, artifacts, stats, events, (store, files), time.time, config.drift_interval_s)
     parts = Parts(
         catalog=catalog,
         artifacts=artifacts,
@@ -128,11 +171,22 @@ def build(config: Config) -> App:
         changes=changes,
         store=store,
         files=files,
-        drift_alpha=config.drift_alpha,
-        drift_tolerance=config.drift_tolerance,
+        drift=DriftAnswers(
+            catalog, artifacts, stats, book, drift_watch, (store, files), now_unix_ms, config.drift_alpha
+        ),
+        book=book,
+        events=events,
     )
     server, checks = _server(parts, config.calls_limit)
-    return App(config=config, database=database, parts=parts, server=server, health=checks)
+    return App(
+        config=config, database=database, parts=parts, server=server, health=checks, watch=drift_watch, webhook=webhook
+    )
+
+
+def _webhook(config: Config) -> Webhook | None:
+    if not config.drift_webhook_url:
+        return None
+    return Webhook(poster(config.drift_webhook_url), config.drift_webhook_secret_file.read_bytes().strip())
 
 
 def _server(parts: Parts, calls_limit: int) -> tuple[grpc.aio.Server, "health.aio.HealthServicer"]:
@@ -143,6 +197,20 @@ def _server(parts: Parts, calls_limit: int) -> tuple[grpc.aio.Server, "health.ai
     names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
     return server, checks
+
+
+def _metrics(config: Config, parts: Parts) -> web.Server:
+    """/metrics, in threads that ask this loop. Raises: CannotStart."""
+    loop = asyncio.get_running_loop()
+
+    def scrape(openmetrics: bool) -> bytes:
+        answer = metrics.scrape(parts.controller, parts.stats, parts.watch, openmetrics=openmetrics)
+        return asyncio.run_coroutine_threadsafe(answer, loop).result(SCRAPE_TIMEOUT_S)
+
+    try:
+        return web.Server((config.host, config.metrics_port), {"/metrics": web.metrics_page(scrape)})
+    except OSError as error:
+        raise CannotStart(f"metrics_port {config.metrics_port} of {config.host}: {error.strerror}") from None
 
 
 def now_unix_ms() -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gnomon.errors import ArtifactCorrupt
 from gnomon.evidence import Drift, DriftTick, MonitorDrift
+from gnomon.stats.profile import Profile
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ def drift_of(
     *,
     alpha: float,
     tolerance: float,
+    ks_tolerance: float = 0.1,
 ) -> Drift:
     """Judges the ticks of a span. CPU-bound, some milliseconds: for a thread, not for the event loop.
 
@@ -57,14 +59,14 @@ def drift_of(
     """
     # Imported here: it brings scipy, which a registry without drift questions need not load.
     from gnomon.stats.drift import judge
-    from gnomon.stats.profile import Profile
 
     try:
         reference = Profile.from_bytes(profile)
     except ValueError as error:
         raise ArtifactCorrupt(f"profile of version {version} of {model!r}: {error}") from None
-    chosen = _fitting([tick for tick in ticks if span.holds(tick)], reference.slots)
-    verdicts = judge(reference, _summed(chosen, reference.slots), alpha=alpha, tolerance=tolerance)
+    chosen = fitting([tick for tick in ticks if span.holds(tick)], reference.slots)
+    counts = summed(chosen, reference.slots)
+    verdicts = judge(reference, counts, alpha=alpha, tolerance=tolerance, ks_tolerance=ks_tolerance)
     return Drift(
         model=model,
         version=version,
@@ -77,14 +79,19 @@ def drift_of(
     )
 
 
-def _fitting(ticks: Sequence[DriftTick], slots: int) -> list[DriftTick]:
+def fitting(ticks: Sequence[DriftTick], slots: int) -> list[DriftTick]:
     fitting = [tick for tick in ticks if len(tick.counts) == 8 * slots]
     if len(fitting) < len(ticks):
         log.warning("%d drift ticks left out: the profile has %d slots", len(ticks) - len(fitting), slots)
     return fitting
 
 
-def _summed(ticks: Sequence[DriftTick], slots: int) -> NDArray[np.int64]:
+def of_span(ticks: Sequence[DriftTick], span: Span, slots: int) -> NDArray[np.int64]:
+    """Counts (slots,) of the ticks of a span that fit the profile."""
+    return summed([tick for tick in ticks if span.holds(tick) and len(tick.counts) == 8 * slots], slots)
+
+
+def summed(ticks: Sequence[DriftTick], slots: int) -> NDArray[np.int64]:
     total = np.zeros(slots, np.int64)
     for tick in ticks:
         total += np.frombuffer(tick.counts, "<i8")

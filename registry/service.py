@@ -3,15 +3,14 @@
 Guarantee: a change that was answered has been committed and told to everyone who watches.
 """
 
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 from gnomon import wire
 from gnomon.domain import Lineage, LogPolicy, Route, Score, Stage, check_model_name, check_sha256
-from gnomon.errors import Precondition
-from gnomon.evidence import Drift, GatewayStatus, StatsReport
+from gnomon.drift import FROM_NOW_ON, DriftPolicy
+from gnomon.evidence import GatewayStatus, Outcome, StatsReport
 from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.registry.v1.registry_pb2_grpc import RegistryServicer
 from gnomon.rollout import Policy
@@ -20,11 +19,15 @@ from registry.arguments import at_least, named
 from registry.artifacts import Artifacts
 from registry.catalog import Catalog
 from registry.changes import Changes
-from registry.drift import drift_of, span_of
+from registry.drift_answers import DriftAnswers, Question
+from registry.drift_book import Book
+from registry.events import Events
 from registry.rollout.controller import Controller
 from registry.stats import Stats
 from registry.threads import Lane
 from registry.watch import Watch
+
+EVENTS_LISTED = 1_000  # of one page at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +42,9 @@ class Parts:
     changes: Changes
     store: Lane  # the database's one thread
     files: Lane  # artifacts and arithmetic
-    drift_alpha: float
-    drift_tolerance: float
+    drift: DriftAnswers
+    book: Book
+    events: Events
 
 
 class Service(RegistryServicer):
@@ -159,8 +163,33 @@ class Service(RegistryServicer):
 
     @unary
     async def AbortRollout(self, request: pb.AbortRolloutRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.abort, request)
+
+    @unary
+    async def PauseRollout(self, request: pb.PauseRolloutRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.pause, request)
+
+    @unary
+    async def ResumeRollout(self, request: pb.ResumeRolloutRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.resume, request)
+
+    @unary
+    async def PromoteRollout(self, request: pb.PromoteRolloutRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.promote, request)
+
+    @unary
+    async def ApproveStep(self, request: pb.ApproveStepRequest, context: Context) -> Any:
+        return await self._by_hand(self._parts.controller.approve, request)
+
+    @unary
+    async def RecordOutcomes(self, request: pb.RecordOutcomesRequest, context: Context) -> pb.RecordOutcomesResponse:
+        told = tuple(wire.decode(outcome, Outcome) for outcome in request.outcomes)
+        recorded = await self._parts.controller.record(check_model_name(request.model), told)
+        return pb.RecordOutcomesResponse(recorded=recorded)
+
+    async def _by_hand(self, change: Any, request: Any) -> Any:
         model, actor = check_model_name(request.model), named("actor", request.actor)
-        return wire.message_of(await self._parts.controller.abort(model, request.reason, actor))
+        return wire.message_of(await change(model, request.reason, actor))
 
     # Gateways
 
@@ -184,28 +213,49 @@ class Service(RegistryServicer):
 
     @unary
     async def GetDrift(self, request: pb.GetDriftRequest, context: Context) -> Any:
-        model, number = check_model_name(request.model), at_least(0, "version", request.version)
-        from_ms = at_least(0, "from_unix_ms", request.from_unix_ms)
-        to_ms = at_least(0, "to_unix_ms", request.to_unix_ms)
-        if number == 0:
-            number = (await self._parts.store.run(self._parts.catalog.get_route, model)).stable.version
-        return wire.message_of(await self._drift(model, number, from_ms, to_ms))
+        asked = Question(
+            model=check_model_name(request.model),
+            version=at_least(0, "version", request.version),
+            from_unix_ms=at_least(0, "from_unix_ms", request.from_unix_ms),
+            to_unix_ms=at_least(0, "to_unix_ms", request.to_unix_ms),
+            points=request.points,
+            with_counts=request.with_counts,
+            monitors=tuple(request.monitors),
+        )
+        return wire.message_of(await self._parts.drift.answer(asked))
 
-    async def _drift(self, model: str, number: int, from_unix_ms: int, to_unix_ms: int) -> Drift:
-        parts = self._parts
-        version = await parts.store.run(parts.catalog.get_version, model, number)
-        if not version.profile_sha256:
-            raise Precondition(
-                f"version {number} of {model!r} was registered without a profile: nothing to compare with"
-            )
-        profile = await parts.files.run(lambda: b"".join(parts.artifacts.read(version.profile_sha256)))
-        ticks = parts.stats.ticks(model, number)
-        span = span_of(ticks, from_unix_ms, to_unix_ms, time.time_ns() // 1_000_000)
-        limits = {"alpha": parts.drift_alpha, "tolerance": parts.drift_tolerance}
-        return await parts.files.run(drift_of, model, number, profile, ticks, span, **limits)
+    @unary
+    async def GetDriftPolicy(self, request: pb.GetDriftPolicyRequest, context: Context) -> Any:
+        model = check_model_name(request.model)
+        return wire.message_of(await self._parts.store.run(self._parts.book.get_policy, model))
+
+    @unary
+    async def SetDriftPolicy(self, request: pb.DriftPolicy, context: Context) -> Any:
+        named("actor", request.actor)
+        policy = wire.decode(request, DriftPolicy)
+        return wire.message_of(await self._parts.store.run(self._parts.book.set_policy, policy))
+
+    @unary
+    async def ListDriftEvents(self, request: pb.ListDriftEventsRequest, context: Context) -> pb.ListDriftEventsResponse:
+        model, after = _model_or_all(request.model), at_least(0, "after_id", request.after_id)
+        limit = min(at_least(0, "limit", request.limit) or EVENTS_LISTED, EVENTS_LISTED)
+        events = await self._parts.store.run(self._parts.book.events_after, model, after, limit)
+        return pb.ListDriftEventsResponse(events=[wire.message_of(event) for event in events])
+
+    @streaming
+    async def WatchDriftEvents(
+        self, request: pb.WatchDriftEventsRequest, context: Context
+    ) -> AsyncIterator[pb.DriftEvent]:
+        model, after = _model_or_all(request.model), at_least(FROM_NOW_ON, "after_id", request.after_id)
+        async for event in self._parts.events.after(model, after):
+            yield wire.message_of(event)
 
     async def _change(self, change: Any, *arguments: Any) -> Any:
         return wire.message_of(await self._parts.changes.make(change, *arguments))
+
+
+def _model_or_all(model: str) -> str:
+    return check_model_name(model) if model else ""
 
 
 def _version_named(request: Any) -> tuple[str, int]:

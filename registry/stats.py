@@ -5,13 +5,15 @@ gateways. Everything is bounded: gateways, counts of each, ticks of each version
 Weakness: the counts of a gateway that never comes back stay until the registry restarts; they are evidence still.
 """
 
+import dataclasses
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from gnomon.domain import Role
 from gnomon.errors import InvalidInput
-from gnomon.evidence import ArmStats, DriftTick, GatewayStatus, PairStats, StatsReport
+from gnomon.evidence import ArmStats, DriftCalls, DriftTick, GatewayStatus, PairStats, StatsReport
 from gnomon.stats.latency import BUCKETS
 from registry.sums import sum_arms, sum_pairs
 
@@ -23,14 +25,16 @@ ArmKey = tuple[str, int, int, Role]  # model, epoch, version, role
 PairKey = tuple[str, int, int, int]  # model, epoch, shadow, live
 Key = TypeVar("Key")
 Count = TypeVar("Count", ArmStats, PairStats)
+Tick = TypeVar("Tick", DriftTick, DriftCalls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A gateway's last word, and when it came by the monotonic clock."""
+    """A gateway's last word, and when it came by the monotonic clock; and when its last counts did."""
 
     status: GatewayStatus
     at_s: float
+    counted_s: float = -math.inf
 
 
 class Stats:
@@ -44,9 +48,12 @@ class Stats:
         self._ticks_kept = ticks_kept
         self._counts_kept = counts_kept
         self._seen: dict[str, Seen] = {}
+        self._counted_s: dict[str, float] = {}
         self._arms: dict[str, dict[ArmKey, ArmStats]] = {}
         self._pairs: dict[str, dict[PairKey, PairStats]] = {}
         self._ticks: dict[tuple[str, int], dict[tuple[str, int], DriftTick]] = {}
+        self._calls: dict[tuple[str, int], dict[tuple[str, int], DriftCalls]] = {}
+        self._told: dict[str, int] = {}  # through which Unix millisecond each gateway has told its ticks
 
     def report_status(self, status: GatewayStatus) -> None:
         self._seen.pop(status.gateway_id, None)
@@ -60,13 +67,30 @@ class Stats:
         pairs = {(pair.model, pair.epoch, pair.version, pair.live_version): pair for pair in report.pairs}
         _replace(self._arms, report.gateway_id, arms, self._counts_kept)
         _replace(self._pairs, report.gateway_id, pairs, self._counts_kept)
+        self._counted_s.pop(report.gateway_id, None)
+        self._counted_s[report.gateway_id] = self._monotonic_s()
+        _drop_first(self._counted_s, GATEWAYS_KEPT)
         for tick in report.ticks:
-            self._keep_tick(report.gateway_id, tick)
+            self._keep(self._ticks, report.gateway_id, tick)
+        for calls in report.calls:
+            self._keep(self._calls, report.gateway_id, calls)
+        told_ms = max(report.told_through_unix_ms, self._told.pop(report.gateway_id, 0))
+        self._told[report.gateway_id] = told_ms
+        _drop_first(self._told, GATEWAYS_KEPT)
 
     def gateways(self) -> tuple[Seen, ...]:
         """The gateways that are known: heard of not longer than `silent_s` ago."""
         oldest_s = self._monotonic_s() - self._silent_s
-        return tuple(seen for seen in self._seen.values() if seen.at_s >= oldest_s)
+        return tuple(
+            dataclasses.replace(seen, counted_s=self._counted_s.get(gateway_id, -math.inf))
+            for gateway_id, seen in self._seen.items()
+            if seen.at_s >= oldest_s
+        )
+
+    def seen(self) -> list[tuple[Seen, float]]:
+        """Every gateway that was heard of since the start, and how many seconds ago."""
+        now_s = self._monotonic_s()
+        return [(seen, now_s - seen.at_s) for seen in self._seen.values()]
 
     def arms(self, model: str, epochs: Iterable[int]) -> tuple[ArmStats, ...]:
         """Counts of a model's arms in these epochs, added over gateways: one for each epoch, version and role."""
@@ -80,11 +104,23 @@ class Stats:
         """Drift counts of a version: one for each gateway and sub-window."""
         return tuple(self._ticks.get((model, version), {}).values())
 
-    def _keep_tick(self, gateway_id: str, tick: DriftTick) -> None:
+    def shards(self, model: str, version: int) -> dict[tuple[str, int], DriftTick]:
+        """The same by (gateway, sub-window)."""
+        return dict(self._ticks.get((model, version), {}))
+
+    def calls(self, model: str, version: int) -> dict[tuple[str, int], DriftCalls]:
+        """How alike the rows of its calls are, by (gateway, sub-window)."""
+        return dict(self._calls.get((model, version), {}))
+
+    def told(self) -> dict[str, int]:
+        """Through which Unix millisecond each gateway has told its sub-windows; 0: it did not say."""
+        return dict(self._told)
+
+    def _keep(self, of: dict[tuple[str, int], dict[tuple[str, int], Tick]], gateway_id: str, tick: Tick) -> None:
         key = (tick.model, tick.version)
-        kept = self._ticks[key] = self._ticks.pop(key, {})  # behind the versions that were heard of less lately
+        kept = of[key] = of.pop(key, {})  # behind the versions that were heard of less lately
         kept[gateway_id, tick.tick] = tick
-        _drop_first(self._ticks, VERSIONS_KEPT)
+        _drop_first(of, VERSIONS_KEPT)
         if len(kept) > self._ticks_kept:
             del kept[min(kept, key=lambda key: key[1])]
 

@@ -22,6 +22,11 @@ class Watch:
         self.watchers = 0
         self.refused = 0
 
+    @property
+    def revision(self) -> int:
+        """Of the latest state."""
+        return self._latest.revision
+
     def publish(self, state: DesiredState) -> None:
         """Only a newer state counts: two changes may be read back in either order."""
         if state.revision <= self._latest.revision:

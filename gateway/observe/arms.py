@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from gateway.journal.format import FAILED, STATUS_NAMES
 from gateway.observe import sparse
 from gateway.observe.calls import Calls
+from gateway.observe.edges import Edges, budgets_us, edges_ns, recut, with_budgets
 from gnomon.domain import Role, Route
 from gnomon.evidence import ArmStats
 from gnomon.stats.latency import Histogram
 
 EPOCHS_KEPT = 64
-# Upper edges of the classic buckets, in seconds.
-LATENCY_EDGES_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_EDGES_NS = np.array([round(edge * 1e9) for edge in LATENCY_EDGES_S])
+STAGES = ("decode", "queue", "run")
 
 
 class ArmKey(NamedTuple):
@@ -71,20 +70,46 @@ class Arm:
 
 @dataclass
 class Total:
-    """Counts of a version in one role since the journal began. `buckets` (15,) are not cumulative; the last is +Inf."""
+    """Counts of a version in one role since the journal began, or since it was first seen here.
 
+    `buckets` (edges + 1,) are not cumulative; the last has no upper edge. `sums_ns` are of the whole call and its
+    stages.
+    """
+
+    edges: Edges = field(default_factory=lambda: edges_ns(()))
     calls: dict[str, int] = field(default_factory=dict)  # by status
-    buckets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(LATENCY_EDGES_S) + 1, np.int64))
-    sum_ns: int = 0
+    buckets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    sums_ns: list[int] = field(default_factory=lambda: [0] * (1 + len(STAGES)))
+    published: tuple[Edges, int] = ((), -1)  # edges and calls of the last time
+
+    def __post_init__(self) -> None:
+        if not len(self.buckets):
+            self.buckets = np.zeros(len(self.edges) + 1, np.int64)
 
     def update(self, calls: Calls) -> None:
         counts = np.bincount(calls.status)
         for status in np.flatnonzero(counts).tolist():
             name = STATUS_NAMES.get(status, "unknown")
             self.calls[name] = self.calls.get(name, 0) + int(counts[status])
-        answered = calls.answered().timed().total_ns.astype(np.int64)
-        self.buckets += np.bincount(np.searchsorted(_EDGES_NS, answered), minlength=len(self.buckets))
-        self.sum_ns += int(answered.sum())
+        timed = calls.answered().timed()
+        bucket = np.searchsorted(self.edges, timed.total_ns.astype(np.int64))
+        self.buckets += np.bincount(bucket, minlength=len(self.buckets))
+        spent = (timed.total_ns, timed.decode_ns, timed.queue_ns, timed.run_ns)
+        self.sums_ns = [before + int(column.sum()) for before, column in zip(self.sums_ns, spent, strict=True)]
+
+    def cut(self, edges: Edges) -> None:
+        """Other edges from here on."""
+        self.buckets, self.edges = recut(self.buckets, self.edges, edges), edges
+
+    def state(self) -> list[Any]:
+        return [self.calls, self.edges, self.buckets.tolist(), self.sums_ns]
+
+    @classmethod
+    def of(cls, calls: dict[str, int], *kept: Any) -> "Total":
+        if len(kept) < 3:  # of a version that did not write edges down: latencies begin anew
+            return cls(calls=calls)
+        edges, buckets, sums_ns = kept
+        return cls(tuple(edges), calls, np.array(buckets, np.int64), sums_ns)
 
 
 class Arms:
@@ -93,15 +118,35 @@ class Arms:
     def __init__(self) -> None:
         self.arms: dict[ArmKey, Arm] = {}
         self.totals: dict[TotalKey, Total] = {}
+        self.budgets: dict[str, tuple[int, Edges]] = {}  # of a model: the newest epoch seen, and what has edges
 
     def update(self, model: str, headers: NDArray[Any], finite: NDArray[np.bool_], routes: dict[int, Route]) -> None:
         """Counts calls of one model: `headers` (n,), and whether each one's scores are all numbers, (n,)."""
+        self._note_budgets(model, routes)
         for epoch, version, role, calls in Calls.of(headers, finite).by_arm():
-            self.totals.setdefault(TotalKey(model, version, role), Total()).update(calls)
+            self._total(TotalKey(model, version, role)).update(calls)
             if role in set(Role):
                 route = routes.get(epoch)
                 arm = self.arms.setdefault(ArmKey(model, epoch, version, role), Arm())
                 arm.update(calls.drawn(), route.latency_thresholds_us if route is not None else ())
+
+    def _note_budgets(self, model: str, routes: dict[int, Route]) -> None:
+        """Every budget of the newest route gets an edge, in the buckets of all versions of its model."""
+        epoch, kept = self.budgets.get(model, (-1, ()))
+        newest = max((number for number, route in routes.items() if route.model == model), default=-1)
+        if newest <= epoch:
+            return
+        wanted = with_budgets(kept, budgets_us(routes[newest]))
+        self.budgets[model] = (newest, wanted)
+        for key, total in self.totals.items():
+            if key.model == model:
+                total.cut(edges_ns(wanted))
+
+    def _total(self, key: TotalKey) -> Total:
+        found = self.totals.get(key)
+        if found is None:
+            found = self.totals[key] = Total(edges_ns(self.budgets.get(key.model, (-1, ()))[1]))
+        return found
 
     def forget(self, kept: int = EPOCHS_KEPT) -> None:
         """Drops the detail of all but the newest epochs of each model. Their calls stay in the totals."""
@@ -116,8 +161,9 @@ class Arms:
             [*key, arm.answered, arm.failed, arm.over, sparse.state(arm.latency), sparse.state(arm.run)]
             for key, arm in self.arms.items()
         ]
-        totals = [[*key, total.calls, total.buckets.tolist(), total.sum_ns] for key, total in self.totals.items()]
-        return {"arms": arms, "totals": totals}
+        totals = [[*key, *total.state()] for key, total in self.totals.items()]
+        budgets = [[model, *kept] for model, kept in self.budgets.items()]
+        return {"arms": arms, "totals": totals, "budgets": budgets}
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> "Arms":
@@ -125,8 +171,11 @@ class Arms:
         for model, epoch, version, role, answered, failed, over, latency, run in state.get("arms", []):
             arm = Arm(answered, failed, over, sparse.histogram(latency), sparse.histogram(run))
             arms.arms[ArmKey(model, epoch, version, role)] = arm
-        for model, version, role, calls, buckets, sum_ns in state.get("totals", []):
-            arms.totals[TotalKey(model, version, role)] = Total(calls, np.array(buckets, np.int64), sum_ns)
+        arms.budgets = {model: (epoch, tuple(kept)) for model, epoch, kept in state.get("budgets", [])}
+        for model, version, role, *total in state.get("totals", []):
+            key = TotalKey(model, version, role)
+            arms.totals[key] = Total.of(*total)
+            arms.totals[key].cut(edges_ns(arms.budgets.get(model, (-1, ()))[1]))
         return arms
 
 

@@ -1,4 +1,4 @@
-"""What an observer counts of calls, as columns of their own: of a header's 144 bytes only 31 are looked at."""
+"""What an observer counts of calls, as columns of their own: of a header's 144 bytes only 47 are looked at."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -18,6 +18,8 @@ class Calls(NamedTuple):
     role: NDArray[Any]
     rule: NDArray[Any]
     status: NDArray[Any]
+    decode_ns: NDArray[Any]
+    queue_ns: NDArray[Any]
     run_ns: NDArray[Any]
     total_ns: NDArray[Any]
     finite: NDArray[Any]  # whether every score is a number

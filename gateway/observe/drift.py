@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gateway.journal.columns import Group
 from gateway.journal.format import INPUT, OUTPUT
 from gateway.observe.scores import column_of, table_of
+from gateway.observe.together import Together
 from gnomon.evidence import DriftTick
 from gnomon.stats.binner import Binner
 from gnomon.stats.profile import Monitor, Profile
@@ -55,6 +56,7 @@ class Tick:
         return cls(rows, counts, change, reported, (change, text))
 
 
+Version = tuple[str, int]
 ProfileOf = Callable[[str, int], Profile | None]
 Tables = dict[tuple[int, int], NDArray[Any] | None]  # by (direction, index)
 
@@ -67,6 +69,7 @@ class Drift:
         self.ticks: dict[TickKey, Tick] = {}
         self.late = 0  # rows that came after their sub-window was closed
         self.changes = 0
+        self.together = Together()
         self._profile_of = profile_of
         self._binners: dict[tuple[str, int], Binner] = {}
         self._closed: dict[tuple[str, int], int] = {}  # the newest sub-window of a version that is closed
@@ -87,8 +90,10 @@ class Drift:
             if tick <= self._closed.get((group.model, version), -1):
                 self.late += rows
                 continue
-            found = self._tick(TickKey(group.model, version, tick), binner.profile.slots)
+            key = TickKey(group.model, version, tick)
+            found = self._tick(key, binner.profile.slots)
             found.rows += rows
+            self.together.add(key, binner.profile, blocks, chosen)
             for monitors, block in blocks:
                 binner.count(block[chosen].reshape(-1, block.shape[2]), monitors, found.counts)
 
@@ -109,6 +114,18 @@ class Drift:
             self._binners[key] = Binner(profile)
         return self._binners[key]
 
+    def profile(self, model: str, version: int) -> Profile | None:
+        """That of a version whose rows are counted."""
+        binner = self._binner(model, version)
+        return None if binner is None else binner.profile
+
+    def window(self, version: Version, after_tick: int) -> tuple[int, NDArray[np.int64] | None]:
+        """Rows and counts (slots,) of a version's sub-windows after one, added up; None where there are none."""
+        ticks = [tick for key, tick in self.ticks.items() if key[:2] == version and key.tick > after_tick]
+        if len({len(tick.counts) for tick in ticks}) != 1:  # none, or its profile was another once
+            return 0, None
+        return sum(tick.rows for tick in ticks), np.sum([tick.counts for tick in ticks], axis=0)
+
     def report(self, limit_bytes: int) -> tuple[tuple[DriftTick, ...], dict[TickKey, int]]:
         """What the registry is to be told, oldest first, and the changes it then knows of.
 
@@ -127,6 +144,12 @@ class Drift:
         messages = tuple(self._message(key) for key in wanted)
         return messages, {key: self.ticks[key].change for key in wanted}
 
+    def untold_unix_ms(self, changes: dict[TickKey, int]) -> Iterator[int]:
+        """Starts of the sub-windows with news that a report with these `changes` leaves out."""
+        for key, tick in self.ticks.items():
+            if tick.change != tick.reported and key not in changes:
+                yield round(key.tick * self.tick_s * 1000)
+
     def acknowledged(self, changes: dict[TickKey, int]) -> None:
         for key, change in changes.items():
             if key in self.ticks:
@@ -144,6 +167,7 @@ class Drift:
                 del self.ticks[key]
                 version = (key.model, key.version)
                 self._closed[version] = max(self._closed.get(version, -1), key.tick)
+        self.together.keep(self.ticks)
 
     def _newest(self) -> dict[tuple[str, int], int]:
         newest: dict[tuple[str, int], int] = {}
@@ -160,7 +184,8 @@ class Drift:
         """As JSON takes it."""
         ticks = [[*key, tick.rows, tick.text(), tick.change, tick.reported] for key, tick in self.ticks.items()]
         closed = [[*key, tick] for key, tick in self._closed.items()]
-        return {"tick_s": self.tick_s, "ticks": ticks, "closed": closed, "late": self.late, "changes": self.changes}
+        counts = {"ticks": ticks, "closed": closed, "together": self.together.state()}
+        return {"tick_s": self.tick_s, **counts, "late": self.late, "changes": self.changes}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from a state, unless its sub-windows had another length: those are of no use any more."""
@@ -168,6 +193,7 @@ class Drift:
             return
         self.ticks = {TickKey(*key): Tick.of(*kept) for *key, kept in _split(state["ticks"])}
         self._closed = {(model, version): tick for model, version, tick in state["closed"]}
+        self.together.restore(state.get("together", []))
         self.late, self.changes = state["late"], state["changes"]
 
 

@@ -3,12 +3,11 @@
 from itertools import accumulate
 
 from gateway.journal.readers import Readers
-from gateway.observe.arms import LATENCY_EDGES_S, Arms, Total, TotalKey
+from gateway.observe.arms import STAGES, Arms, Total, TotalKey
+from gateway.observe.edges import LATENCY, le
 from gateway.observe.pairs import Pairs
 from gateway.pages import Page
 from gnomon.domain import Role
-
-LE = (*(repr(edge) for edge in LATENCY_EDGES_S), "+Inf")
 
 
 def role_name(role: int) -> str:
@@ -17,18 +16,27 @@ def role_name(role: int) -> str:
 
 
 def publish_arms(page: Page, arms: Arms) -> None:
+    """What has changed since the last time."""
     for key, total in arms.totals.items():
-        _publish_total(page, key, total)
+        stamp = (total.edges, sum(total.calls.values()))
+        if stamp != total.published:
+            _publish_total(page, key, total)
+            total.published = stamp
 
 
 def _publish_total(page: Page, key: TotalKey, total: Total) -> None:
     labels = {"model": key.model, "version": str(key.version), "arm": role_name(key.role)}
     for status, calls in total.calls.items():
         page.set("gnomon_calls_total", calls, status=status, **labels)
-    for edge, count in zip(LE, accumulate(total.buckets.tolist()), strict=True):
-        page.set("gnomon_call_latency_seconds_bucket", count, le=edge, **labels)
-    page.set("gnomon_call_latency_seconds_sum", total.sum_ns, **labels)
-    page.set("gnomon_call_latency_seconds_count", int(total.buckets.sum()), **labels)
+    for edge in set(total.published[0]) - set(total.edges):
+        page.drop(f"{LATENCY}_bucket", le=le(edge), **labels)
+    edges = (*(le(edge) for edge in total.edges), "+Inf")
+    for edge_text, count in zip(edges, accumulate(total.buckets.tolist()), strict=True):
+        page.set(f"{LATENCY}_bucket", count, le=edge_text, **labels)
+    whole_ns, *stages_ns = total.sums_ns
+    page.set(f"{LATENCY}_sum", whole_ns, **labels)
+    for stage, spent_ns in zip(STAGES, stages_ns, strict=True):
+        page.set("gnomon_call_stage_seconds_total", spent_ns, stage=stage, **labels)
 
 
 def publish_pairs(page: Page, pairs: Pairs) -> None:

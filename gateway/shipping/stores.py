@@ -9,9 +9,9 @@ import io
 import shutil
 import urllib.parse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 
@@ -39,6 +39,12 @@ class Store(Protocol):
     def remove(self, name: PurePosixPath) -> None:
         """Removes a folder and all in it. Raises: OSError."""
 
+    def find(self, pattern: str) -> list[PurePosixPath]:
+        """This gateway's files whose names match, `*` standing for anything but a slash. Raises: OSError."""
+
+    def open(self, name: PurePosixPath) -> AbstractContextManager[BinaryIO]:
+        """A file, to be read. Raises: OSError."""
+
 
 class Folder:
     """A folder of this host."""
@@ -55,6 +61,12 @@ class Folder:
 
     def remove(self, name: PurePosixPath) -> None:
         shutil.rmtree(self.root / name)
+
+    def find(self, pattern: str) -> list[PurePosixPath]:
+        return sorted(PurePosixPath(path.relative_to(self.root)) for path in self.root.glob(pattern))
+
+    def open(self, name: PurePosixPath) -> AbstractContextManager[BinaryIO]:
+        return (self.root / name).open("rb")
 
 
 class Remote:
@@ -92,6 +104,18 @@ class Remote:
     def remove(self, name: PurePosixPath) -> None:
         with _told(self.url):
             self._connected().rm(f"{self._root}/{name}", recursive=True)
+
+    def find(self, pattern: str) -> list[PurePosixPath]:
+        with _told(self.url):
+            files = self._connected()
+            files.invalidate_cache()
+            found = files.glob(f"{self._root}/{PurePosixPath(pattern).with_suffix('')}-{self.gateway_id}.parquet")
+        return sorted(PurePosixPath(path).relative_to(self._root) for path in found)
+
+    @contextmanager
+    def open(self, name: PurePosixPath) -> Iterator[BinaryIO]:
+        with _told(self.url), self._connected().open(f"{self._root}/{name}", "rb") as opened:
+            yield opened
 
     def _connected(self) -> Any:
         if self._files is None:

@@ -9,8 +9,8 @@ import typer
 
 from gnomon.cli.embedded import Embedded, StartFailed
 from gnomon.cli.options import console
+from gnomon.cli.policy_file import read_policy
 from gnomon.cli.replay import Flights
-from gnomon.cli.rollout import read_policy
 from gnomon.cli.scenes import DRIFT_TICK_S, Scenes
 from gnomon.cli.story import Story, StoryFailed
 from gnomon.cli.training import TrainingFailed, write_flights

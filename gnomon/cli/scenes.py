@@ -186,7 +186,7 @@ class Scenes:
                 bar.say(
                     f"version {number}: {step.role.name.lower()} {step.weight_bp / 100:g} %, {start + CHUNK} flights"
                 )
-                if rollout.state is not RolloutState.RUNNING:
+                if rollout.state.is_over:
                     break
         self.story.summary["rollouts"].append(
             {"version": number, "verdict": rollout.state.name.lower(), "gate": rollout.gate, "reason": rollout.reason,

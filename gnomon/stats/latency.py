@@ -6,6 +6,7 @@ an HdrHistogram or a DDSketch (Masson et al., VLDB 2019) would, without a logari
 """
 
 import math
+from collections.abc import Iterable
 from typing import Self
 
 import numpy as np
@@ -44,6 +45,45 @@ def lower_edge_us(bucket: int) -> float:
         raise ValueError(f"buckets go from 0 to {BUCKETS}, got {bucket}")
     octave, part = divmod(bucket, SUB_BUCKETS)
     return math.ldexp(1 + part / SUB_BUCKETS, octave)
+
+
+def edge_near_us(value_us: float) -> float:
+    """The bucket edge nearest to a duration, at most 0.8 % away from 1 us on: where a budget is counted exactly.
+
+    Raises:
+        ValueError: not between 1 us and the last edge.
+    """
+    if not 1 <= value_us <= lower_edge_us(BUCKETS):
+        raise ValueError(f"an edge lies between 1 us and {lower_edge_us(BUCKETS):.0f} us, got {value_us}")
+    octave = min(math.frexp(value_us)[1] - 1, OCTAVES - 1)
+    return lower_edge_us(octave * SUB_BUCKETS + round((math.ldexp(value_us, -octave) - 1) * SUB_BUCKETS))
+
+
+def classic_edges_us(budgets_us: Iterable[float] = ()) -> tuple[float, ...]:
+    """Upper edges for a Prometheus histogram: doubling from 256 us to 67 s, and one at every budget.
+
+    All but the budgets are bucket edges; where a budget is none, `below` says how exact its count is.
+    """
+    return tuple(sorted({*(2.0**octave for octave in range(8, 27)), *budgets_us}))
+
+
+def below(counts: NDArray[np.int64], edges_us: Iterable[float]) -> NDArray[np.int64]:
+    """How many durations lie below each edge: the cumulative buckets of a classic histogram, `le` the edge.
+
+    `counts` (BUCKETS,). Exact at bucket edges (`edge_near_us` gives one; powers of two, and 1.5 times those, are), up
+    to a duration of exactly the edge, which counts as above it. Between two bucket edges the durations of that one
+    bucket, those within 1.6 % of the edge, all count as above it: a share over a budget is never told too small. Where
+    it must be exact at any budget, count it beside the histogram, as a route's latency thresholds do.
+
+    Raises:
+        ValueError: counts of another shape.
+    """
+    if counts.shape != (BUCKETS,):
+        raise ValueError(f"counts must have the shape ({BUCKETS},), got {counts.shape}")
+    upper = np.array([lower_edge_us(bucket) for bucket in range(1, BUCKETS + 1)])
+    whole = np.searchsorted(upper, np.fromiter(edges_us, np.float64), side="right")
+    found: NDArray[np.int64] = np.concatenate(([0], counts.cumsum()))[whole]
+    return found
 
 
 class Histogram:

@@ -1,15 +1,18 @@
-"""What to do next with a running rollout: one pure function of what was observed."""
+"""What to do next with a rollout: one pure function of what was observed."""
 
+import math
 from dataclasses import dataclass
 
-from gnomon.domain import Role
+from gnomon.domain import OnTimeout, Role, RolloutState
 from gnomon.evidence import ArmStats, PairStats
-from gnomon.rollout import GateVerdict
-from registry.rollout.evidence import epoch_of, epochs_of, evidence_of, frozen_tau_us
+from gnomon.rollout import GateVerdict, Phase, Policy, Step
+from registry.rollout import waits
+from registry.rollout.distances import AllApart
+from registry.rollout.evidence import Realised, epoch_of, epochs_of, evidence_of, frozen_of
 from registry.rollout.gates import FAIL, NEED_MORE, PASS, judge
 from registry.rollout.routes import describe
 from registry.stats import Seen
-from registry.store.rollouts import Ongoing
+from registry.store.rollouts import Frozen, Ongoing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,9 @@ class Snapshot:
     gateways: tuple[Seen, ...] = ()  # those that are known
     began_s: float = 0.0  # of the running step, by the monotonic clock
     now_s: float = 0.0
+    realised: tuple[Realised, ...] = ()
+    apart: AllApart | None = None  # distributions in the running step; None: no gate asks
+    late_s: float = math.inf  # a gateway that has said nothing for so long is waited for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +38,7 @@ class Wait:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advance:
     step: int
-    tau_us: int | None
+    frozen: Frozen | None
     reason: str
     verdicts: tuple[GateVerdict, ...]
 
@@ -44,58 +50,73 @@ class Promote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Paused, until somebody decides."""
+
+    gate: str
+    reason: str
+    verdicts: tuple[GateVerdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     gate: str
     reason: str
     verdicts: tuple[GateVerdict, ...] = ()
 
 
-Action = Wait | Advance | Promote | Stop
+Action = Wait | Advance | Promote | Hold | Stop
 
 
 def next_action(snapshot: Snapshot) -> Action:
-    """Stop on a failed load or gate; go on when every gate passed; stop when the step's time is up; else wait.
+    """Stop on a failed load or gate; go on when every gate passed; when the step's time is up, as it says; else wait.
 
-    Gates are not asked before every known gateway serves the step's route: until then the counts are of some only.
+    A gate may fail on what some gateways have counted, but none passes before every known gateway serves the step's
+    route and reports. A rollout that is paused only goes back.
     """
     refused = _load_failure(snapshot)
     if refused is not None:
         return refused
-    behind = _behind(snapshot)
-    verdicts = (behind,) if behind is not None else _verdicts(snapshot)
+    verdicts = _verdicts(snapshot)
     failed = next((verdict for verdict in verdicts if verdict.verdict == FAIL), None)
     if failed is not None:
         return Stop(gate=failed.gate, reason=failed.reason, verdicts=verdicts)
+    if snapshot.ongoing.rollout.state is RolloutState.PAUSED:
+        return Wait(verdicts=verdicts)
     if all(verdict.verdict == PASS for verdict in verdicts):
         return _onward(snapshot, verdicts)
     return _timed_out(snapshot, verdicts) or Wait(verdicts=verdicts)
 
 
-def tau_us(snapshot: Snapshot) -> int | None:
-    """Stable's p99 from the shadow steps; without such, from the route before the rollout; else the budget."""
+def stable_before(snapshot: Snapshot) -> Frozen | None:
+    """Stable's latencies in the shadow steps; without such, under the route before the rollout; else the budget."""
     rollout = snapshot.ongoing.rollout
     stable = [arm for arm in snapshot.arms if arm.role is Role.STABLE and arm.version == rollout.baseline]
     during = [arm for arm in stable if arm.epoch in epochs_of(rollout)]
-    return frozen_tau_us(during or stable, rollout.policy.p99_budget_us)
+    return frozen_of(during or stable, rollout.policy.p99_budget_us)
 
 
 def _verdicts(snapshot: Snapshot) -> tuple[GateVerdict, ...]:
-    ongoing = snapshot.ongoing
-    epochs = epochs_of(ongoing.rollout)
-    arms = [arm for arm in snapshot.arms if arm.epoch in epochs]
-    evidence = evidence_of(ongoing.rollout, arms, snapshot.pairs)
-    return judge(ongoing.rollout.policy, ongoing.rollout.step, evidence, ongoing.tau_us)
+    ongoing, rollout = snapshot.ongoing, snapshot.ongoing.rollout
+    evidence = evidence_of(rollout, snapshot.arms, snapshot.pairs, snapshot.realised)
+    waiting = (
+        waits.gateways(snapshot.gateways, epoch_of(rollout), snapshot.now_s - snapshot.late_s),
+        waits.time(rollout, snapshot.now_s - snapshot.began_s),
+        waits.approval(rollout),
+    )
+    asked = tuple(verdict for verdict in waiting if verdict is not None)
+    return asked + judge(rollout.policy, rollout.step, evidence, ongoing.frozen, snapshot.apart)
 
 
 def _onward(snapshot: Snapshot, verdicts: tuple[GateVerdict, ...]) -> Action:
     ongoing, rollout = snapshot.ongoing, snapshot.ongoing.rollout
-    step, steps = rollout.step + 1, rollout.policy.steps
+    step, phase = rollout.step + 1, rollout.policy.phase
     reason = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in verdicts)
-    if step == len(steps):
+    if step == len(rollout.policy.whole):
         return Promote(reason=reason, verdicts=verdicts)
-    first_canary = steps[step].role is Role.CANARY and steps[rollout.step].role is not Role.CANARY
-    frozen = tau_us(snapshot) if first_canary else ongoing.tau_us
-    return Advance(step=step, tau_us=frozen, reason=reason, verdicts=verdicts)
+    leaves_shadow = phase(rollout.step) is Phase.SHADOW and phase(step) is not Phase.SHADOW
+    frozen = stable_before(snapshot) if leaves_shadow else ongoing.frozen
+    return Advance(step=step, frozen=frozen, reason=reason, verdicts=verdicts)
 
 
 def _load_failure(snapshot: Snapshot) -> Stop | None:
@@ -112,22 +133,23 @@ def _load_failure(snapshot: Snapshot) -> Stop | None:
     return None
 
 
-def _behind(snapshot: Snapshot) -> GateVerdict | None:
-    """Who does not serve the step's route yet."""
-    epoch = epoch_of(snapshot.ongoing.rollout)
-    late = [seen.status for seen in snapshot.gateways if seen.status.applied_revision < epoch]
-    if snapshot.gateways and not late:
-        return None
-    names = ", ".join(f"{status.gateway_id} (at {status.applied_revision})" for status in late)
-    reason = f"revision {epoch} is not served yet by {names}" if late else "no gateway has reported yet"
-    return GateVerdict(gate="gateways", verdict=NEED_MORE, reason=reason)
+def _has_seen(verdict: GateVerdict, policy: Policy, step: Step) -> bool:
+    """Whether all that is missing is proof that a limit is kept."""
+    return verdict.seen >= (policy.min_outcomes if verdict.gate == "quality" else step.min_calls)
 
 
-def _timed_out(snapshot: Snapshot, verdicts: tuple[GateVerdict, ...]) -> Stop | None:
+def _timed_out(snapshot: Snapshot, verdicts: tuple[GateVerdict, ...]) -> Action | None:
     rollout = snapshot.ongoing.rollout
-    step = rollout.policy.steps[rollout.step]
+    step = rollout.policy.whole[rollout.step]
     if snapshot.now_s - snapshot.began_s < step.timeout_s:
         return None
-    open_ = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in verdicts if verdict.verdict == NEED_MORE)
-    reason = f"{describe(step)} had no verdict after {step.timeout_s:g} s: {open_}"
-    return Stop(gate="timeout", reason=reason, verdicts=verdicts)
+    open_ = [verdict for verdict in verdicts if verdict.verdict == NEED_MORE]
+    if (
+        all(_has_seen(verdict, rollout.policy, step) for verdict in open_)
+        and step.on_timeout is OnTimeout.PROMOTE_IF_NO_EVIDENCE
+    ):
+        return _onward(snapshot, verdicts)
+    words = "; ".join(f"{verdict.gate}: {verdict.reason}" for verdict in open_)
+    reason = f"{describe(rollout.policy, rollout.step)}: no verdict after {step.timeout_s:g} s; {words}"
+    kind = Hold if step.on_timeout is OnTimeout.HOLD else Stop
+    return kind(gate="timeout", reason=reason, verdicts=verdicts)

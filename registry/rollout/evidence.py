@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from gnomon.domain import ALL_BP, Role
 from gnomon.evidence import ArmStats, Histogram, PairStats
-from gnomon.rollout import Rollout
+from gnomon.plan import P99_CALLS
+from gnomon.rollout import BEGINNINGS, Rollout
 from gnomon.stats import latency
 from gnomon.stats.sequential import Segment
+from registry.store.rollouts import Frozen
 
-BUDGET, TAU = 0, 1  # places in a rollout route's latency_thresholds_us
+BUDGET, TAU, MEDIAN = 0, 1, 2  # places in a rollout route's latency_thresholds_us
 TAU_SHARE = 0.99
-TAU_CALLS = 100  # fewer have no p99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,25 +29,43 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Realised:
+    """Predictions of a version in one epoch whose outcome is known, and how many of them were wrong."""
+
+    epoch: int
+    version: int
+    outcomes: int
+    wrong: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What the gates look at. Over all canary epochs of the rollout, or all its shadow epochs, up to now."""
+    """What the gates look at. Over all epochs of the running step's phase: shadow, canary, or guard."""
 
     over_budget: Events = Events()
-    over_tau: tuple[Segment, ...] = ()  # a segment each canary epoch
-    canary_errors: Events = Events()
+    over_tau: tuple[Segment, ...] = ()  # slower than stable's p99, a segment each epoch
+    over_median: tuple[Segment, ...] = ()  # slower than stable's median
+    canary_errors: Events = Events()  # of the candidate where it answers
     disagreements: Events = Events()
     slow_runs: Events = Events()
     run_bound_us: float | None = None  # of the running step; None: no run of stable seen
     shadow_errors: Events = Events()
     pairs_in_step: int = 0
     compared_in_step: int = 0  # answered canary calls for which over_tau was counted
+    medians_in_step: int = 0  # and over_median
+    wrong: tuple[Segment, ...] = ()  # predictions that turned out wrong
+    outcomes: int = 0  # of the candidate in the phase, beside known ones of stable
 
 
 def epochs_of(rollout: Rollout) -> dict[int, int]:
-    """Epoch to step, of every step the rollout has begun."""
-    return {
-        decision.epoch: decision.step for decision in rollout.decisions if decision.action in ("started", "advanced")
-    }
+    """Epoch to step, of every step the rollout has begun; the guard counts as one."""
+    return {decision.epoch: decision.step for decision in rollout.decisions if decision.action in BEGINNINGS}
+
+
+def epochs_of_phase(rollout: Rollout) -> set[int]:
+    """Those of the running step's phase."""
+    phase = rollout.policy.phase
+    return {epoch for epoch, step in epochs_of(rollout).items() if phase(step) is phase(rollout.step)}
 
 
 def epoch_of(rollout: Rollout) -> int:
@@ -54,33 +73,46 @@ def epoch_of(rollout: Rollout) -> int:
     return rollout.decisions[-1].epoch
 
 
-def evidence_of(rollout: Rollout, arms: Sequence[ArmStats], pairs: Sequence[PairStats]) -> Evidence:
-    """Evidence from the counts of the rollout's epochs, each added over gateways."""
-    now = epoch_of(rollout)
-    canary = [arm for arm in arms if arm.role is Role.CANARY and arm.version == rollout.version]
+def evidence_of(
+    rollout: Rollout, arms: Sequence[ArmStats], pairs: Sequence[PairStats], realised: Sequence[Realised] = ()
+) -> Evidence:
+    """Evidence from the counts of the rollout's epochs, each added over gateways.
+
+    Under a guard the roles are swapped: the candidate is stable, and the old version the canary beside it.
+    """
+    now, epochs = epoch_of(rollout), epochs_of_phase(rollout)
+    arms = [arm for arm in arms if arm.epoch in epochs]
     shadow = [arm for arm in arms if arm.role is Role.SHADOW and arm.version == rollout.version]
-    stable = {arm.epoch: arm for arm in arms if arm.role is Role.STABLE and arm.version == rollout.baseline}
-    paired = [pair for pair in pairs if pair.version == rollout.version]
+    canary = [arm for arm in arms if arm.role is not Role.SHADOW and arm.version == rollout.version]
+    stable = {arm.epoch: arm for arm in arms if arm.role is not Role.SHADOW and arm.version == rollout.baseline}
+    wrong, outcomes = _wrong(rollout, [each for each in realised if each.epoch in epochs])
+    paired = [pair for pair in pairs if pair.version == rollout.version and pair.epoch in epochs]
     ratio = rollout.policy.max_run_ratio
     return Evidence(
         over_budget=_over_budget(canary, now),
-        over_tau=tuple(_segment(arm, stable.get(arm.epoch)) for arm in canary if len(arm.over) > TAU),
+        over_tau=_segments(canary, stable, TAU),
+        over_median=_segments(canary, stable, MEDIAN),
         canary_errors=_errors(canary, now),
         disagreements=_disagreements(paired, now),
         slow_runs=_slow_runs(paired, stable, ratio, now) if ratio is not None else Events(),
         run_bound_us=_run_bound_us(stable.get(now), ratio) if ratio is not None else None,
         shadow_errors=_errors(shadow, now),
         pairs_in_step=sum(pair.pairs for pair in paired if pair.epoch == now),
-        compared_in_step=_compared(rollout, [arm for arm in canary if arm.epoch == now], stable.get(now)),
+        compared_in_step=_compared(rollout, [arm for arm in canary if arm.epoch == now], stable.get(now), TAU),
+        wrong=wrong,
+        outcomes=outcomes,
+        medians_in_step=_compared(rollout, [arm for arm in canary if arm.epoch == now], stable.get(now), MEDIAN),
     )
 
 
-def frozen_tau_us(stable: Sequence[ArmStats], budget_us: int | None) -> int | None:
-    """Stable's p99 before the first canary call; the budget where it has under 100 calls; None without either."""
+def frozen_of(stable: Sequence[ArmStats], budget_us: int | None) -> Frozen | None:
+    """Stable's p99 and median before the first canary call; under 100 calls the budget alone, None without one."""
     histogram = latency.Histogram()
     for arm in stable:
         histogram.merge(_histogram(arm.latency))
-    return budget_us if histogram.count < TAU_CALLS else math.ceil(histogram.quantile(TAU_SHARE))
+    if histogram.count >= P99_CALLS:
+        return Frozen(p99_us=math.ceil(histogram.quantile(TAU_SHARE)), p50_us=math.ceil(histogram.quantile(0.5)))
+    return None if budget_us is None else Frozen(p99_us=budget_us)
 
 
 def _over_budget(canary: Sequence[ArmStats], now: int) -> Events:
@@ -92,19 +124,34 @@ def _over_budget(canary: Sequence[ArmStats], now: int) -> Events:
     )
 
 
-def _segment(canary: ArmStats, stable: ArmStats | None) -> Segment:
+def _segments(canary: Sequence[ArmStats], stable: dict[int, ArmStats], place: int) -> tuple[Segment, ...]:
+    return tuple(_segment(arm, stable.get(arm.epoch), place) for arm in canary if len(arm.over) > place)
+
+
+def _segment(canary: ArmStats, stable: ArmStats | None, place: int) -> Segment:
     """(events of the canary, events of both, the canary's share of calls) of one epoch."""
-    beside = stable if stable is not None and len(stable.over) > TAU else None
+    beside = stable if stable is not None and len(stable.over) > place else None
     answered = canary.answered + (beside.answered if beside else 0)
-    events = canary.over[TAU] + (beside.over[TAU] if beside else 0)
-    return canary.over[TAU], events, canary.answered / answered if answered else 0.0
+    events = canary.over[place] + (beside.over[place] if beside else 0)
+    return canary.over[place], events, canary.answered / answered if answered else 0.0
 
 
-def _compared(rollout: Rollout, canary: Sequence[ArmStats], stable: ArmStats | None) -> int:
+def _wrong(rollout: Rollout, realised: Sequence[Realised]) -> tuple[tuple[Segment, ...], int]:
+    """A segment each epoch in which outcomes of both are known, and how many of the candidate's that makes."""
+    ours = [each for each in realised if each.version == rollout.version]
+    theirs = {each.epoch: each for each in realised if each.version == rollout.baseline}
+    both = [(mine, theirs[mine.epoch]) for mine in ours if mine.epoch in theirs]
+    segments = tuple(
+        (mine.wrong, mine.wrong + other.wrong, mine.outcomes / (mine.outcomes + other.outcomes)) for mine, other in both
+    )
+    return segments, sum(mine.outcomes for mine, _ in both)
+
+
+def _compared(rollout: Rollout, canary: Sequence[ArmStats], stable: ArmStats | None, place: int) -> int:
     """Canary calls of the step that stable calls stood beside; at all traffic there are none to ask for."""
-    alone = rollout.policy.steps[rollout.step].weight_bp == ALL_BP
-    beside = stable is not None and stable.answered > 0 and len(stable.over) > TAU
-    return sum(arm.answered for arm in canary if len(arm.over) > TAU) if alone or beside else 0
+    alone = rollout.policy.whole[rollout.step].weight_bp == ALL_BP
+    beside = stable is not None and stable.answered > 0 and len(stable.over) > place
+    return sum(arm.answered for arm in canary if len(arm.over) > place) if alone or beside else 0
 
 
 def _errors(arms: Sequence[ArmStats], now: int) -> Events:

@@ -1,27 +1,30 @@
 """Gates: evidence in, verdicts out. Pure; every verdict carries its numbers.
 
 A gate fails when its log E reaches ln(tests / alpha): the chance that a good version is ever stopped is alpha over all
-tests of the policy together, however often they are looked at (gnomon.stats.sequential). `errors` is two tests, one of
-the shadow's calls and one of the canary's. A gate that has not failed passes when the running step has seen its
-min_calls; `disagreement`, and `p99_budget` in the last canary step, also need evidence that the limit is kept:
-log E of compliance at ln(1 / alpha). Everything else is need_more: silence is never a pass.
+tests of the policy together, however often they are looked at (gnomon.stats.sequential). A gate is a test in each phase
+that asks it, so `errors` may be three: of the shadow's calls, of the canary's, and of the guard's. A gate that has not
+failed passes when the running step has seen its min_calls; `disagreement`, and `p99_budget` in the last canary step and
+in the guard, also need evidence that the limit is kept: log E of compliance at ln(1 / alpha). Everything else is
+need_more: silence is never a pass.
 
 Weakness: calls are taken as independent, so a burst on one machine counts as many bad events.
 """
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gnomon.domain import Role
-from gnomon.rollout import GateVerdict, Policy
-from gnomon.stats.sequential import calls_needed, compliance_log_e, exceedance_log_e, label_log_e
+from gnomon.domain import ALL_BP
+from gnomon.plan import MEDIAN_SHARE, P99_SHARE, fail_at, gates_of, must_be_shown
+from gnomon.rollout import GateVerdict, Phase, Policy
+from gnomon.stats.sequential import Segment, calls_needed, compliance_log_e, exceedance_log_e, label_log_e
+from registry.rollout.distances import AllApart, Apart
 from registry.rollout.evidence import Events, Evidence
+from registry.store.rollouts import Frozen
 
 PASS, FAIL, NEED_MORE = "pass", "fail", "need_more"
-P99_SHARE = 0.01  # of calls may be slower than a p99
-MEDIAN_SHARE = 0.5  # of runs may be slower than a median
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,54 +40,47 @@ class Bar:
         return math.exp(-self.pass_at)
 
 
-def list_tests(policy: Policy) -> tuple[tuple[Role, str], ...]:
-    """The tests a policy runs: the kind of step and the gate."""
-    roles = {step.role for step in policy.steps}
-    wanted = (
-        (Role.SHADOW, "disagreement", policy.max_disagreement_share),
-        (Role.SHADOW, "shadow_run", policy.max_run_ratio),
-        (Role.SHADOW, "errors", policy.max_error_share),
-        (Role.CANARY, "p99_budget", policy.p99_budget_us),
-        (Role.CANARY, "p99_vs_stable", policy.max_latency_ratio),
-        (Role.CANARY, "errors", policy.max_error_share),
-    )
-    return tuple((role, gate) for role, gate, limit in wanted if limit is not None and role in roles)
-
-
-def judge(policy: Policy, index: int, evidence: Evidence, tau_us: int | None) -> tuple[GateVerdict, ...]:
-    """The verdict of every gate that is on in step `index`; of `calls` alone where none is."""
-    step = policy.steps[index]
-    tests = list_tests(policy)
-    bar = Bar(
-        fail_at=math.log(max(1, len(tests)) / policy.alpha),
-        pass_at=math.log(1 / policy.alpha),
-        min_calls=step.min_calls,
-    )
-    gates = [gate for role, gate in tests if role is step.role]
+def judge(
+    policy: Policy, index: int, evidence: Evidence, frozen: Frozen | None, apart: AllApart | None = None
+) -> tuple[GateVerdict, ...]:
+    """The verdict of every gate that is on in step `index`, or in the guard; of `calls` alone where none is."""
+    step, phase, gates = policy.whole[index], policy.phase(index), gates_of(policy, index)
+    apart = AllApart() if apart is None else apart
+    bar = Bar(fail_at=fail_at(policy), pass_at=math.log(1 / policy.alpha), min_calls=step.min_calls)
     if not gates:
-        return (_calls(step.role, evidence, bar),)
-    look = _in_shadow(policy, evidence, bar) if step.role is Role.SHADOW else _in_canary(policy, evidence, bar, tau_us)
-    last = index == len(policy.steps) - 1
-    return tuple(look[gate](last) for gate in gates)
+        return (_calls(phase, evidence, bar),)
+    if phase is Phase.SHADOW:
+        look = _in_shadow(policy, evidence, bar)
+    else:
+        look = _in_canary(policy, index, evidence, bar, frozen, apart)
+    return tuple(look[gate]() for gate in gates)
 
 
-Look = dict[str, Callable[[bool], GateVerdict]]
+Look = dict[str, Callable[[], GateVerdict]]
 
 
 def _in_shadow(policy: Policy, evidence: Evidence, bar: Bar) -> Look:
     return {
-        "disagreement": lambda last: disagreement(policy, evidence, bar),
-        "shadow_run": lambda last: shadow_run(policy, evidence, bar),
-        "errors": lambda last: errors(policy, evidence.shadow_errors, evidence.pairs_in_step, bar),
+        "disagreement": lambda: disagreement(policy, evidence, bar),
+        "shadow_run": lambda: shadow_run(policy, evidence, bar),
+        "errors": lambda: errors(policy, evidence.shadow_errors, evidence.pairs_in_step, bar),
     }
 
 
-def _in_canary(policy: Policy, evidence: Evidence, bar: Bar, tau_us: int | None) -> Look:
-    seen = evidence.canary_errors.in_step
+def _in_canary(
+    policy: Policy, index: int, evidence: Evidence, bar: Bar, frozen: Frozen | None, apart: AllApart
+) -> Look:
+    seen, comply = evidence.canary_errors.in_step, must_be_shown(policy, index, "p99_budget")
+    alone = policy.whole[index].weight_bp == ALL_BP
     return {
-        "p99_budget": lambda last: p99_budget(policy, evidence, bar, comply=last),
-        "p99_vs_stable": lambda last: p99_vs_stable(policy, evidence, bar, tau_us),
-        "errors": lambda last: errors(policy, evidence.canary_errors, seen, bar),
+        "p99_budget": lambda: p99_budget(policy, evidence, bar, comply=comply),
+        "p99_vs_stable": lambda: p99_vs_stable(policy, evidence, bar, frozen),
+        "p50_vs_stable": lambda: p50_vs_stable(policy, evidence, bar, frozen),
+        "score_psi": lambda: scores(policy, apart, bar, "psi", alone=alone),
+        "score_ks": lambda: scores(policy, apart, bar, "ks", alone=alone),
+        "input_drift": lambda: input_drift(policy, apart, bar),
+        "quality": lambda: quality(policy, evidence, bar),
+        "errors": lambda: errors(policy, evidence.canary_errors, seen, bar),
     }
 
 
@@ -116,30 +112,83 @@ def shadow_run(policy: Policy, evidence: Evidence, bar: Bar) -> GateVerdict:
     return _share("shadow_run", what, evidence.slow_runs, MEDIAN_SHARE, evidence.pairs_in_step, bar, comply=True)
 
 
-def p99_vs_stable(policy: Policy, evidence: Evidence, bar: Bar, tau_us: int | None) -> GateVerdict:
+def p99_vs_stable(policy: Policy, evidence: Evidence, bar: Bar, frozen: Frozen | None) -> GateVerdict:
     """Slow calls may come from the candidate at most `max_latency_ratio` times as often as its share of calls says."""
-    ratio = policy.max_latency_ratio or 1.0
-    if tau_us is None:
+    if frozen is None:
         reason = "no p99 of stable: too few calls before the canary, and no budget to take its place"
         return GateVerdict(gate="p99_vs_stable", verdict=NEED_MORE, need=bar.min_calls, reason=reason)
-    ours = sum(canary for canary, _, _ in evidence.over_tau)
-    events = sum(total for _, total, _ in evidence.over_tau)
+    what = f"calls slower than stable's p99 of {frozen.p99_us} us"
+    ratio = policy.max_latency_ratio or 1.0
+    return _labels("p99_vs_stable", what, evidence.over_tau, ratio, evidence.compared_in_step, bar, frozen.p99_us)
+
+
+def p50_vs_stable(policy: Policy, evidence: Evidence, bar: Bar, frozen: Frozen | None) -> GateVerdict:
+    """Calls over stable's median may come from the candidate `max_median_ratio` times as often as its share says."""
+    if frozen is None or frozen.p50_us is None:
+        reason = "no median of stable: too few calls before the canary"
+        return GateVerdict(gate="p50_vs_stable", verdict=NEED_MORE, need=bar.min_calls, reason=reason)
+    what = f"calls slower than stable's median of {frozen.p50_us} us"
+    ratio = policy.max_median_ratio or 1.0
+    return _labels("p50_vs_stable", what, evidence.over_median, ratio, evidence.medians_in_step, bar, frozen.p50_us)
+
+
+def scores(policy: Policy, apart: AllApart, bar: Bar, kind: str, *, alone: bool) -> GateVerdict:
+    """The candidate's scores may be so far from those stable gives in the same step."""
+    limit = (policy.max_score_psi if kind == "psi" else policy.max_score_ks) or 0.0
+    gate, seen = f"score_{kind}", apart.scores
+    if alone:  # every call is the candidate's: it was judged in the steps before
+        seen = dataclasses.replace(seen, beside=seen.rows, psi=0.0, ks=0.0)
+    return _far(gate, f"{kind.upper()} of the scores of both versions", seen, kind, limit, bar)
+
+
+def input_drift(policy: Policy, apart: AllApart, bar: Bar) -> GateVerdict:
+    """Each input of the candidate may be so far from its training data."""
+    return _far("input_drift", "PSI against the training data", apart.inputs, "psi", policy.max_input_psi or 0.0, bar)
+
+
+def quality(policy: Policy, evidence: Evidence, bar: Bar) -> GateVerdict:
+    """Predictions that turned out wrong may come from the candidate so many times as often as its share says."""
+    what = f"predictions further than {policy.wrong_above:g} from their outcomes"
+    held = dataclasses.replace(bar, min_calls=policy.min_outcomes)
+    return _labels("quality", what, evidence.wrong, policy.max_wrong_ratio or 1.0, evidence.outcomes, held, None)
+
+
+def _far(gate: str, what: str, apart: Apart, kind: str, limit: float, bar: Bar) -> GateVerdict:
+    """A distance that is surely more than its limit fails."""
+    least, column = (apart.psi, apart.psi_of) if kind == "psi" else (apart.ks, apart.ks_of)
+    words = f"{what} is at least {least:.3f}{f' ({column})' if column else ''}; at most {limit:g} allowed"
+    numbers = {"at_least": least, "column": column, "limit": limit, "rows": apart.rows, "beside": apart.beside}
+    seen = apart.rows if apart.beside else 0  # rows that nothing stood beside compare nothing
+    verdict, need = PASS, max(bar.min_calls - seen, 0)
+    if least > limit:
+        verdict, need = FAIL, 0
+    elif need:
+        verdict = NEED_MORE
+        words += f"; {apart.rows} of {bar.min_calls} rows seen, beside {apart.beside}"
+    return GateVerdict(
+        gate=gate, verdict=verdict, need=need, reason=words, evidence_json=json.dumps(numbers), seen=seen
+    )
+
+
+def _labels(
+    gate: str, what: str, segments: tuple[Segment, ...], ratio: float, seen: int, bar: Bar, threshold_us: int | None
+) -> GateVerdict:
+    """Which arm bad events came from, against the candidate's share of the calls."""
+    ours, events = sum(canary for canary, _, _ in segments), sum(total for _, total, _ in segments)
     numbers: dict[str, object] = {
-        "slow_canary": ours,
-        "slow": events,
-        "segments": [list(segment) for segment in evidence.over_tau],
-        "tau_us": tau_us,
+        "canary": ours,
+        "both": events,
+        "segments": [list(segment) for segment in segments],
+        "threshold_us": threshold_us,
         "ratio": ratio,
     }
-    what = f"{ours:g} of {events:g} calls slower than stable's p99 of {tau_us} us came from the candidate"
-    log_e = label_log_e(evidence.over_tau, ratio)
-    limit = f"at most {ratio:g} times stable's share allowed"
-    return _verdict("p99_vs_stable", f"{what}; {limit}", log_e, evidence.compared_in_step, bar, numbers)
+    words = f"{ours:g} of {events:g} {what} came from the candidate; at most {ratio:g} times stable's share allowed"
+    return _verdict(gate, words, label_log_e(segments, ratio), seen, bar, numbers)
 
 
-def _calls(role: Role, evidence: Evidence, bar: Bar) -> GateVerdict:
+def _calls(phase: Phase, evidence: Evidence, bar: Bar) -> GateVerdict:
     """A step without a gate of its own still has to be seen."""
-    seen = evidence.pairs_in_step if role is Role.SHADOW else evidence.canary_errors.in_step
+    seen = evidence.pairs_in_step if phase is Phase.SHADOW else evidence.canary_errors.in_step
     return _verdict("calls", f"{seen} calls seen, no gate is on in this step", -math.inf, seen, bar, {})
 
 
@@ -169,14 +218,22 @@ def _verdict(
 ) -> GateVerdict:
     """Fail on evidence; pass when enough was seen and nothing is missing; need_more in between."""
     evidence = json.dumps({**numbers, "log_e": _finite(log_e), "fail_at": bar.fail_at, "seen": seen})
+    verdict, need = PASS, max(bar.min_calls - seen, missing, 0)
     if log_e >= bar.fail_at:
-        reason = f"{words}; log E {log_e:.1f} reached {bar.fail_at:.1f}"
-        return GateVerdict(gate=gate, verdict=FAIL, reason=reason, evidence_json=evidence)
-    need = max(bar.min_calls - seen, missing)
-    if need > 0:
-        reason = f"{words}; {seen} of {bar.min_calls} calls seen, about {need} more needed"
-        return GateVerdict(gate=gate, verdict=NEED_MORE, need=need, reason=reason, evidence_json=evidence)
-    return GateVerdict(gate=gate, verdict=PASS, reason=words, evidence_json=evidence)
+        verdict, need, words = FAIL, 0, f"{words}; log E {log_e:.1f} reached {bar.fail_at:.1f}"
+    elif need > 0:
+        verdict = NEED_MORE
+        words += f"; {seen} of {bar.min_calls} calls seen, about {need} more needed"
+    return GateVerdict(
+        gate=gate,
+        verdict=verdict,
+        need=need,
+        reason=words,
+        evidence_json=evidence,
+        seen=seen,
+        log_e=_finite(log_e),
+        fail_at=bar.fail_at,
+    )
 
 
 def _finite(number: float) -> float | None:

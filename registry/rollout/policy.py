@@ -2,8 +2,8 @@
 
 from gnomon.domain import Role, Route, Version
 from gnomon.errors import ApprovalMissing, GateNotPassed, IllegalTransition, Precondition
+from gnomon.plan import P99_CALLS
 from gnomon.rollout import Policy, Rollout
-from registry.rollout.evidence import TAU_CALLS
 
 
 def check_start(candidate: Version, route: Route | None, running: Rollout | None) -> Route:
@@ -24,13 +24,13 @@ def check_start(candidate: Version, route: Route | None, running: Rollout | None
 
 
 def check_comparable(policy: Policy, route: Route, stable_calls: int) -> None:
-    """A canary that begins at once is held to stable's p99 from its first call, so that p99 must be known by then.
+    """A canary that begins at once is held to stable's latencies from its first call: they must be known by then.
 
     Raises: GateNotPassed.
     """
-    begins_at_once = policy.steps[0].role is Role.CANARY and policy.max_latency_ratio is not None
-    if begins_at_once and stable_calls < TAU_CALLS:
+    compares = policy.max_latency_ratio is not None or policy.max_median_ratio is not None
+    if policy.steps[0].role is Role.CANARY and compares and stable_calls < P99_CALLS:
         raise GateNotPassed(
             f"version {route.stable.version} of {route.model!r} has {stable_calls} calls reported in epoch "
-            f"{route.revision}; its p99 needs {TAU_CALLS}: begin with a shadow step, or wait for them"
+            f"{route.revision}; its p99 needs {P99_CALLS}: begin with a shadow step, or wait for them"
         )

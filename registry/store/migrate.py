@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-HEAD = "0004"
+HEAD = "0007"
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from gnomon.domain import Approval, Arm, Lineage, Role, RolloutState, Route, Score, Stage, Version
-from gnomon.rollout import Decision, GateVerdict, Policy, Rollout, Step
+from gnomon.domain import Approval, Arm, Lineage, OnTimeout, Role, RolloutState, Route, Score, Stage, Version
+from gnomon.rollout import Decision, GateVerdict, Guard, Policy, Rollout, Step
 from gnomon.rules import Compare, RouteRule
 
 
@@ -104,8 +104,15 @@ def rollout_of(row: Row[Any], decisions: tuple[Decision, ...]) -> Rollout:
 
 
 def _policy_of(fields: dict[str, Any]) -> Policy:
-    steps = tuple(Step(**{**step, "role": Role(step["role"])}) for step in fields["steps"])
-    return Policy(**{**fields, "steps": steps})
+    """Fields that an older registry did not know are left at their defaults."""
+    guard = fields.get("guard")
+    steps = tuple(_step_of(step) for step in fields["steps"])
+    return Policy(**{**fields, "steps": steps, "guard": None if guard is None else Guard(**guard)})
+
+
+def _step_of(fields: dict[str, Any]) -> Step:
+    on_timeout = OnTimeout(fields.get("on_timeout", OnTimeout.STOP))
+    return Step(**{**fields, "role": Role(fields["role"]), "on_timeout": on_timeout})
 
 
 def row_of_decision(decision: Decision) -> dict[str, Any]:

@@ -5,13 +5,18 @@ models      a name each
 versions    (model, version); at most one of a model in Production, by a partial unique index
 routes      every route that ever was in force, by its revision, never changed; a model's latest is in force
 log_policies  a model each, the one in force
-rollouts    (model, id); at most one of a model running, by a partial unique index
+rollouts    (model, id); at most one of a model that is not over, by a partial unique index
+drift_policies  a model each, the one in force
+drift_alarms  (model, version, slice, monitor): where an alarm stands, or is on its way
+drift_events  alarms raised and cleared, in order; the newest EVENTS_KEPT
 decisions   what moved a rollout, in order, with the verdicts
+outcomes    (model, prediction): what became of it, while the rollout runs that it was made under
 """
 
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKeyConstraint,
@@ -108,6 +113,7 @@ rollouts = Table(
     _number("baseline"),
     _number("baseline_epoch"),
     Column("tau_us", BigInteger),
+    Column("median_us", BigInteger),
     Column("policy", JSON, nullable=False),
     _number("state"),
     _number("step"),
@@ -122,8 +128,21 @@ Index(
     "one_running",
     rollouts.c.model,
     unique=True,
-    sqlite_where=text("state = 1"),
-    postgresql_where=text("state = 1"),
+    sqlite_where=text("state IN (1, 4, 5)"),
+    postgresql_where=text("state IN (1, 4, 5)"),
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    _text("model", primary_key=True),
+    _text("prediction_id", primary_key=True),
+    _number("version"),
+    _number("epoch"),
+    Column("score", Float, nullable=False),
+    Column("label", Float, nullable=False),
+    _number("recorded_unix_ms"),
+    ForeignKeyConstraint(["model"], ["models.name"]),
 )
 
 decisions = Table(
@@ -142,3 +161,50 @@ decisions = Table(
     ForeignKeyConstraint(["model", "rollout"], ["rollouts.model", "rollouts.id"]),
 )
 Index("decisions_of_rollout", decisions.c.model, decisions.c.rollout)
+
+DRIFT_NUMBERS = (
+    "false_alarms", "per_s", "psi_tolerance", "ks_tolerance", "missing_tolerance", "window_s", "clear", "raise_after_s",
+    "clear_after_s", "design_effect",
+)  # fmt: skip
+drift_policies = Table(
+    "drift_policies",
+    metadata,
+    _text("model", primary_key=True),
+    *(Column(name, Float, nullable=False) for name in DRIFT_NUMBERS),
+    _number("min_rows"),
+    Column("muted", Boolean, nullable=False),
+    _text("actor"),
+    _text("reason"),
+    _number("set_unix_ms"),
+    ForeignKeyConstraint(["model"], ["models.name"]),
+)
+
+drift_alarms = Table(
+    "drift_alarms",
+    metadata,
+    _text("model", primary_key=True),
+    _number("version", primary_key=True, autoincrement=False),
+    _text("slice", primary_key=True),
+    _text("monitor", primary_key=True),
+    Column("alarmed", Boolean, nullable=False),
+    _number("since_unix_ms"),
+    Column("turning_unix_ms", BigInteger),
+    ForeignKeyConstraint(["model"], ["models.name"]),
+)
+
+drift_events = Table(
+    "drift_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _number("kind"),
+    _text("model"),
+    _number("version"),
+    _text("slice"),
+    _text("monitor"),
+    _number("at_unix_ms"),
+    _number("since_unix_ms"),
+    Column("numbers", JSON, nullable=False),
+    _text("reason"),
+    ForeignKeyConstraint(["model"], ["models.name"]),
+)
+Index("drift_events_of_model", drift_events.c.model, drift_events.c.id)

@@ -1,7 +1,11 @@
 """Rollouts over real traffic: good versions get in, bad ones go back by themselves, and each says why."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -10,7 +14,7 @@ from gnomon.cli.embedded import Embedded
 from gnomon.client import GatewayClient, RegistryClient
 from gnomon.domain import Arm, Role, RolloutState, Route, Stage
 from gnomon.errors import GateNotPassed
-from gnomon.rollout import Policy, Rollout, Step
+from gnomon.rollout import Guard, Policy, Rollout, Step
 from tests import models
 from tests.calling import Caller
 from tests.waiting import serves, until
@@ -48,7 +52,14 @@ class House:
 
     def ended(self, name: str) -> Rollout | None:
         rollout = self.registry.get_rollout(name)
-        return None if rollout.state is RolloutState.RUNNING else rollout
+        return rollout if rollout.state.is_over else None
+
+    def answered(self, name: str) -> list[dict[str, Any]]:
+        """What the candidate of the last rollout answered, by the command that lists it."""
+        command = [sys.executable, "-m", "gnomon.cli.main", "rollout", "predictions", name, "--json"]
+        command += ["--dir", str(self.pair.folder), "--registry", self.pair.registry]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def arms(self, name: str) -> list[tuple[int, Role, int]]:
         return [(arm.version, arm.role, arm.weight_bp) for arm in self.registry.get_route(name).arms]
@@ -74,13 +85,20 @@ def canary(weight_bp: int, min_calls: int) -> Step:
 def test_a_version_like_the_old_one_gets_in_and_the_old_one_stays_warm(house: House) -> None:
     house.model("good", models.scaled(0.5), models.scaled(0.501))
     policy = Policy(
-        steps=(SHADOW, canary(1_000, 20), canary(10_000, 100)),
+        steps=(SHADOW, canary(1_000, 20), canary(5_000, 100)),
         p99_budget_us=500_000, max_latency_ratio=5.0, max_error_share=0.05,
         disagreement_tolerance=0.1, max_disagreement_share=0.1, max_run_ratio=50.0,
+        guard=Guard(min_s=0.5, min_calls=100, holdback_bp=2_000, timeout_s=60.0),
     )  # fmt: skip
     ended, caller = house.roll_out("good", policy)
     assert ended.state is RolloutState.PROMOTED, ended.reason
-    assert [decision.action for decision in ended.decisions] == ["started", "advanced", "advanced", "promoted"]
+    assert [decision.action for decision in ended.decisions] == [
+        "started",
+        "advanced",
+        "advanced",
+        "guarded",
+        "promoted",
+    ]
     assert not caller.errors
     assert house.arms("good") == [(2, Role.STABLE, 10_000)]
     assert house.registry.get_route("good").warm == (1,)
@@ -98,7 +116,7 @@ def the_trace_of_a_canary_says_why_it_was_let_in(house: House, prediction: str) 
     led_to, *ended = traced.decisions
     assert (led_to.action, led_to.epoch) == ("advanced", traced.why.epoch)
     assert {verdict.verdict for verdict in led_to.verdicts} == {"pass"}
-    assert [decision.action for decision in ended] in (["advanced"], ["promoted"])
+    assert [decision.action for decision in ended] in (["advanced"], ["guarded"])
 
 
 def test_a_version_that_disagrees_never_answers_a_call(house: House) -> None:
@@ -130,9 +148,20 @@ def test_a_slow_canary_goes_back_by_its_p99(house: House) -> None:
 def test_a_canary_over_its_budget_goes_back(house: House) -> None:
     house.model("over", models.scaled(1.0), models.slow(turns=60_000))
     policy = Policy(steps=(canary(2_000, 50), canary(10_000, 50)), p99_budget_us=20_000)
-    ended, _ = house.roll_out("over", policy)
+    ended, caller = house.roll_out("over", policy)
     assert (ended.state, ended.gate) == (RolloutState.STOPPED, "p99_budget")
     assert "20000 us" in ended.reason
+    the_list_of_what_it_answered_is_exact(house, ended, caller)
+
+
+def the_list_of_what_it_answered_is_exact(house: House, ended: Rollout, caller: Caller) -> None:
+    """Every reply of version 2 that a caller has, and no other, though none of it has been exported yet."""
+    told = house.answered("over")
+    theirs = {told for told, by in zip(caller.answered, caller.versions, strict=True) if by == 2}
+    assert {each["prediction_id"] for each in told} == theirs
+    assert len(told) == len(theirs) > 0
+    last_ms = told[-1]["arrived_unix_us"] / 1000 - ended.decisions[-1].decided_unix_ms
+    print(f"the last of {len(told)} calls that version 2 answered came {last_ms:.0f} ms after it was stopped")
 
 
 def test_a_canary_that_fails_goes_back(house: House) -> None:

@@ -167,6 +167,8 @@ def cursors(up: Up) -> dict[str, str]:
         (("trace", "not-an-id"), "not-an-id"),
         (("trace", "01a206f5-1793-7000-bcf4-b80000000000"), "01a206f5"),
         (("drift", "show", "nobody"), "nobody"),
+        (("drift", "show", "thing", "--png", "thing.png"), "name the --feature"),
+        (("drift", "policy", "thing", "--psi", "-1"), "psi_tolerance -1"),
         (("model", "log-policy", "nobody"), "nobody"),
         (("model", "log-policy", "thing", "--others", "hide"), "hide"),
         (("model", "log-policy", "thing", "--sample", "1.5"), "15000"),

@@ -41,12 +41,26 @@ class Treatment(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TREATMENT_MASK: _ClassVar[Treatment]
     TREATMENT_HASH: _ClassVar[Treatment]
 
+class OnTimeout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ON_TIMEOUT_STOP: _ClassVar[OnTimeout]
+    ON_TIMEOUT_HOLD: _ClassVar[OnTimeout]
+    ON_TIMEOUT_PROMOTE_IF_NO_EVIDENCE: _ClassVar[OnTimeout]
+
 class RolloutState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ROLLOUT_STATE_UNSPECIFIED: _ClassVar[RolloutState]
     ROLLOUT_STATE_RUNNING: _ClassVar[RolloutState]
     ROLLOUT_STATE_PROMOTED: _ClassVar[RolloutState]
     ROLLOUT_STATE_STOPPED: _ClassVar[RolloutState]
+    ROLLOUT_STATE_PAUSED: _ClassVar[RolloutState]
+    ROLLOUT_STATE_GUARD: _ClassVar[RolloutState]
+
+class DriftEventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DRIFT_EVENT_KIND_UNSPECIFIED: _ClassVar[DriftEventKind]
+    DRIFT_EVENT_KIND_RAISED: _ClassVar[DriftEventKind]
+    DRIFT_EVENT_KIND_CLEARED: _ClassVar[DriftEventKind]
 STAGE_UNSPECIFIED: Stage
 STAGE_NONE: Stage
 STAGE_STAGING: Stage
@@ -69,10 +83,18 @@ TREATMENT_KEEP: Treatment
 TREATMENT_DROP: Treatment
 TREATMENT_MASK: Treatment
 TREATMENT_HASH: Treatment
+ON_TIMEOUT_STOP: OnTimeout
+ON_TIMEOUT_HOLD: OnTimeout
+ON_TIMEOUT_PROMOTE_IF_NO_EVIDENCE: OnTimeout
 ROLLOUT_STATE_UNSPECIFIED: RolloutState
 ROLLOUT_STATE_RUNNING: RolloutState
 ROLLOUT_STATE_PROMOTED: RolloutState
 ROLLOUT_STATE_STOPPED: RolloutState
+ROLLOUT_STATE_PAUSED: RolloutState
+ROLLOUT_STATE_GUARD: RolloutState
+DRIFT_EVENT_KIND_UNSPECIFIED: DriftEventKind
+DRIFT_EVENT_KIND_RAISED: DriftEventKind
+DRIFT_EVENT_KIND_CLEARED: DriftEventKind
 
 class ArtifactChunk(_message.Message):
     __slots__ = ("sha256", "data")
@@ -271,19 +293,37 @@ class LogPolicy(_message.Message):
     def __init__(self, model: _Optional[str] = ..., sample_bp: _Optional[int] = ..., rules: _Optional[_Iterable[_Union[ColumnRule, _Mapping]]] = ..., otherwise: _Optional[_Union[Treatment, str]] = ..., retention_s: _Optional[int] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., set_unix_ms: _Optional[int] = ...) -> None: ...
 
 class Step(_message.Message):
-    __slots__ = ("role", "weight_bp", "min_calls", "timeout_s")
+    __slots__ = ("role", "weight_bp", "min_calls", "timeout_s", "min_s", "on_timeout", "needs_approval")
     ROLE_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_BP_FIELD_NUMBER: _ClassVar[int]
     MIN_CALLS_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    MIN_S_FIELD_NUMBER: _ClassVar[int]
+    ON_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_APPROVAL_FIELD_NUMBER: _ClassVar[int]
     role: Role
     weight_bp: int
     min_calls: int
     timeout_s: float
-    def __init__(self, role: _Optional[_Union[Role, str]] = ..., weight_bp: _Optional[int] = ..., min_calls: _Optional[int] = ..., timeout_s: _Optional[float] = ...) -> None: ...
+    min_s: float
+    on_timeout: OnTimeout
+    needs_approval: bool
+    def __init__(self, role: _Optional[_Union[Role, str]] = ..., weight_bp: _Optional[int] = ..., min_calls: _Optional[int] = ..., timeout_s: _Optional[float] = ..., min_s: _Optional[float] = ..., on_timeout: _Optional[_Union[OnTimeout, str]] = ..., needs_approval: bool = ...) -> None: ...
+
+class Guard(_message.Message):
+    __slots__ = ("holdback_bp", "min_s", "min_calls", "timeout_s")
+    HOLDBACK_BP_FIELD_NUMBER: _ClassVar[int]
+    MIN_S_FIELD_NUMBER: _ClassVar[int]
+    MIN_CALLS_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    holdback_bp: int
+    min_s: float
+    min_calls: int
+    timeout_s: float
+    def __init__(self, holdback_bp: _Optional[int] = ..., min_s: _Optional[float] = ..., min_calls: _Optional[int] = ..., timeout_s: _Optional[float] = ...) -> None: ...
 
 class Policy(_message.Message):
-    __slots__ = ("steps", "alpha", "p99_budget_us", "max_latency_ratio", "max_error_share", "disagreement_tolerance", "max_disagreement_share", "max_run_ratio")
+    __slots__ = ("steps", "alpha", "p99_budget_us", "max_latency_ratio", "max_error_share", "disagreement_tolerance", "max_disagreement_share", "max_run_ratio", "guard", "max_median_ratio", "max_score_psi", "max_score_ks", "max_input_psi", "max_wrong_ratio", "wrong_above", "min_outcomes")
     STEPS_FIELD_NUMBER: _ClassVar[int]
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     P99_BUDGET_US_FIELD_NUMBER: _ClassVar[int]
@@ -292,6 +332,14 @@ class Policy(_message.Message):
     DISAGREEMENT_TOLERANCE_FIELD_NUMBER: _ClassVar[int]
     MAX_DISAGREEMENT_SHARE_FIELD_NUMBER: _ClassVar[int]
     MAX_RUN_RATIO_FIELD_NUMBER: _ClassVar[int]
+    GUARD_FIELD_NUMBER: _ClassVar[int]
+    MAX_MEDIAN_RATIO_FIELD_NUMBER: _ClassVar[int]
+    MAX_SCORE_PSI_FIELD_NUMBER: _ClassVar[int]
+    MAX_SCORE_KS_FIELD_NUMBER: _ClassVar[int]
+    MAX_INPUT_PSI_FIELD_NUMBER: _ClassVar[int]
+    MAX_WRONG_RATIO_FIELD_NUMBER: _ClassVar[int]
+    WRONG_ABOVE_FIELD_NUMBER: _ClassVar[int]
+    MIN_OUTCOMES_FIELD_NUMBER: _ClassVar[int]
     steps: _containers.RepeatedCompositeFieldContainer[Step]
     alpha: float
     p99_budget_us: int
@@ -300,21 +348,37 @@ class Policy(_message.Message):
     disagreement_tolerance: float
     max_disagreement_share: float
     max_run_ratio: float
-    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., alpha: _Optional[float] = ..., p99_budget_us: _Optional[int] = ..., max_latency_ratio: _Optional[float] = ..., max_error_share: _Optional[float] = ..., disagreement_tolerance: _Optional[float] = ..., max_disagreement_share: _Optional[float] = ..., max_run_ratio: _Optional[float] = ...) -> None: ...
+    guard: Guard
+    max_median_ratio: float
+    max_score_psi: float
+    max_score_ks: float
+    max_input_psi: float
+    max_wrong_ratio: float
+    wrong_above: float
+    min_outcomes: int
+    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., alpha: _Optional[float] = ..., p99_budget_us: _Optional[int] = ..., max_latency_ratio: _Optional[float] = ..., max_error_share: _Optional[float] = ..., disagreement_tolerance: _Optional[float] = ..., max_disagreement_share: _Optional[float] = ..., max_run_ratio: _Optional[float] = ..., guard: _Optional[_Union[Guard, _Mapping]] = ..., max_median_ratio: _Optional[float] = ..., max_score_psi: _Optional[float] = ..., max_score_ks: _Optional[float] = ..., max_input_psi: _Optional[float] = ..., max_wrong_ratio: _Optional[float] = ..., wrong_above: _Optional[float] = ..., min_outcomes: _Optional[int] = ...) -> None: ...
 
 class GateVerdict(_message.Message):
-    __slots__ = ("gate", "verdict", "need", "reason", "evidence_json")
+    __slots__ = ("gate", "verdict", "need", "reason", "evidence_json", "eta_s", "seen", "log_e", "fail_at")
     GATE_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     NEED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_JSON_FIELD_NUMBER: _ClassVar[int]
+    ETA_S_FIELD_NUMBER: _ClassVar[int]
+    SEEN_FIELD_NUMBER: _ClassVar[int]
+    LOG_E_FIELD_NUMBER: _ClassVar[int]
+    FAIL_AT_FIELD_NUMBER: _ClassVar[int]
     gate: str
     verdict: str
     need: int
     reason: str
     evidence_json: str
-    def __init__(self, gate: _Optional[str] = ..., verdict: _Optional[str] = ..., need: _Optional[int] = ..., reason: _Optional[str] = ..., evidence_json: _Optional[str] = ...) -> None: ...
+    eta_s: float
+    seen: int
+    log_e: float
+    fail_at: float
+    def __init__(self, gate: _Optional[str] = ..., verdict: _Optional[str] = ..., need: _Optional[int] = ..., reason: _Optional[str] = ..., evidence_json: _Optional[str] = ..., eta_s: _Optional[float] = ..., seen: _Optional[int] = ..., log_e: _Optional[float] = ..., fail_at: _Optional[float] = ...) -> None: ...
 
 class Decision(_message.Message):
     __slots__ = ("decided_unix_ms", "step", "epoch", "action", "gate", "reason", "verdicts")
@@ -460,6 +524,36 @@ class GetLogPolicyRequest(_message.Message):
     model: str
     def __init__(self, model: _Optional[str] = ...) -> None: ...
 
+class GetDriftPolicyRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class ListDriftEventsRequest(_message.Message):
+    __slots__ = ("model", "after_id", "limit")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    AFTER_ID_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    after_id: int
+    limit: int
+    def __init__(self, model: _Optional[str] = ..., after_id: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListDriftEventsResponse(_message.Message):
+    __slots__ = ("events",)
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[DriftEvent]
+    def __init__(self, events: _Optional[_Iterable[_Union[DriftEvent, _Mapping]]] = ...) -> None: ...
+
+class WatchDriftEventsRequest(_message.Message):
+    __slots__ = ("model", "after_id")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    AFTER_ID_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    after_id: int
+    def __init__(self, model: _Optional[str] = ..., after_id: _Optional[int] = ...) -> None: ...
+
 class StartRolloutRequest(_message.Message):
     __slots__ = ("model", "version", "policy", "actor")
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -501,6 +595,74 @@ class AbortRolloutRequest(_message.Message):
     reason: str
     actor: str
     def __init__(self, model: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class PauseRolloutRequest(_message.Message):
+    __slots__ = ("model", "reason", "actor")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    reason: str
+    actor: str
+    def __init__(self, model: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class ResumeRolloutRequest(_message.Message):
+    __slots__ = ("model", "reason", "actor")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    reason: str
+    actor: str
+    def __init__(self, model: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class PromoteRolloutRequest(_message.Message):
+    __slots__ = ("model", "reason", "actor")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    reason: str
+    actor: str
+    def __init__(self, model: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class ApproveStepRequest(_message.Message):
+    __slots__ = ("model", "reason", "actor")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    reason: str
+    actor: str
+    def __init__(self, model: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class Outcome(_message.Message):
+    __slots__ = ("prediction_id", "version", "epoch", "score", "label")
+    PREDICTION_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    prediction_id: str
+    version: int
+    epoch: int
+    score: float
+    label: float
+    def __init__(self, prediction_id: _Optional[str] = ..., version: _Optional[int] = ..., epoch: _Optional[int] = ..., score: _Optional[float] = ..., label: _Optional[float] = ...) -> None: ...
+
+class RecordOutcomesRequest(_message.Message):
+    __slots__ = ("model", "outcomes")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    outcomes: _containers.RepeatedCompositeFieldContainer[Outcome]
+    def __init__(self, model: _Optional[str] = ..., outcomes: _Optional[_Iterable[_Union[Outcome, _Mapping]]] = ...) -> None: ...
+
+class RecordOutcomesResponse(_message.Message):
+    __slots__ = ("recorded",)
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
+    recorded: int
+    def __init__(self, recorded: _Optional[int] = ...) -> None: ...
 
 class WatchConfigRequest(_message.Message):
     __slots__ = ("gateway_id",)
@@ -628,36 +790,74 @@ class DriftTick(_message.Message):
     counts: bytes
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., tick: _Optional[int] = ..., tick_s: _Optional[float] = ..., rows: _Optional[int] = ..., counts: _Optional[bytes] = ...) -> None: ...
 
+class DriftCalls(_message.Message):
+    __slots__ = ("model", "version", "tick", "tick_s", "sums")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    TICK_FIELD_NUMBER: _ClassVar[int]
+    TICK_S_FIELD_NUMBER: _ClassVar[int]
+    SUMS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    tick: int
+    tick_s: float
+    sums: bytes
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., tick: _Optional[int] = ..., tick_s: _Optional[float] = ..., sums: _Optional[bytes] = ...) -> None: ...
+
 class StatsReport(_message.Message):
-    __slots__ = ("gateway_id", "arms", "pairs", "ticks")
+    __slots__ = ("gateway_id", "arms", "pairs", "ticks", "calls", "told_through_unix_ms")
     GATEWAY_ID_FIELD_NUMBER: _ClassVar[int]
     ARMS_FIELD_NUMBER: _ClassVar[int]
     PAIRS_FIELD_NUMBER: _ClassVar[int]
     TICKS_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    TOLD_THROUGH_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     gateway_id: str
     arms: _containers.RepeatedCompositeFieldContainer[ArmStats]
     pairs: _containers.RepeatedCompositeFieldContainer[PairStats]
     ticks: _containers.RepeatedCompositeFieldContainer[DriftTick]
-    def __init__(self, gateway_id: _Optional[str] = ..., arms: _Optional[_Iterable[_Union[ArmStats, _Mapping]]] = ..., pairs: _Optional[_Iterable[_Union[PairStats, _Mapping]]] = ..., ticks: _Optional[_Iterable[_Union[DriftTick, _Mapping]]] = ...) -> None: ...
+    calls: _containers.RepeatedCompositeFieldContainer[DriftCalls]
+    told_through_unix_ms: int
+    def __init__(self, gateway_id: _Optional[str] = ..., arms: _Optional[_Iterable[_Union[ArmStats, _Mapping]]] = ..., pairs: _Optional[_Iterable[_Union[PairStats, _Mapping]]] = ..., ticks: _Optional[_Iterable[_Union[DriftTick, _Mapping]]] = ..., calls: _Optional[_Iterable[_Union[DriftCalls, _Mapping]]] = ..., told_through_unix_ms: _Optional[int] = ...) -> None: ...
 
 class ReportAck(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class GetDriftRequest(_message.Message):
-    __slots__ = ("model", "version", "from_unix_ms", "to_unix_ms")
+    __slots__ = ("model", "version", "from_unix_ms", "to_unix_ms", "points", "with_counts", "monitors")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     FROM_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     TO_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    WITH_COUNTS_FIELD_NUMBER: _ClassVar[int]
+    MONITORS_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     from_unix_ms: int
     to_unix_ms: int
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., from_unix_ms: _Optional[int] = ..., to_unix_ms: _Optional[int] = ...) -> None: ...
+    points: int
+    with_counts: bool
+    monitors: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., from_unix_ms: _Optional[int] = ..., to_unix_ms: _Optional[int] = ..., points: _Optional[int] = ..., with_counts: bool = ..., monitors: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class DriftPoint(_message.Message):
+    __slots__ = ("from_unix_ms", "rows", "psi", "ks", "missing_share")
+    FROM_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    PSI_FIELD_NUMBER: _ClassVar[int]
+    KS_FIELD_NUMBER: _ClassVar[int]
+    MISSING_SHARE_FIELD_NUMBER: _ClassVar[int]
+    from_unix_ms: int
+    rows: int
+    psi: float
+    ks: float
+    missing_share: float
+    def __init__(self, from_unix_ms: _Optional[int] = ..., rows: _Optional[int] = ..., psi: _Optional[float] = ..., ks: _Optional[float] = ..., missing_share: _Optional[float] = ...) -> None: ...
 
 class MonitorDrift(_message.Message):
-    __slots__ = ("name", "is_score", "rows", "psi", "psi_corrected", "psi_p_value", "psi_lower", "ks_lo", "ks_hi", "ks_p_value", "missing_share", "missing_reference", "alarmed", "reason")
+    __slots__ = ("name", "is_score", "rows", "psi", "psi_corrected", "psi_p_value", "psi_lower", "ks_lo", "ks_hi", "ks_p_value", "missing_share", "missing_reference", "alarmed", "reason", "history", "since_unix_ms", "p_value", "listed", "edges", "reference", "window")
     NAME_FIELD_NUMBER: _ClassVar[int]
     IS_SCORE_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
@@ -672,6 +872,13 @@ class MonitorDrift(_message.Message):
     MISSING_REFERENCE_FIELD_NUMBER: _ClassVar[int]
     ALARMED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    SINCE_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    LISTED_FIELD_NUMBER: _ClassVar[int]
+    EDGES_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
     name: str
     is_score: bool
     rows: int
@@ -686,10 +893,39 @@ class MonitorDrift(_message.Message):
     missing_reference: float
     alarmed: bool
     reason: str
-    def __init__(self, name: _Optional[str] = ..., is_score: bool = ..., rows: _Optional[int] = ..., psi: _Optional[float] = ..., psi_corrected: _Optional[float] = ..., psi_p_value: _Optional[float] = ..., psi_lower: _Optional[float] = ..., ks_lo: _Optional[float] = ..., ks_hi: _Optional[float] = ..., ks_p_value: _Optional[float] = ..., missing_share: _Optional[float] = ..., missing_reference: _Optional[float] = ..., alarmed: bool = ..., reason: _Optional[str] = ...) -> None: ...
+    history: _containers.RepeatedCompositeFieldContainer[DriftPoint]
+    since_unix_ms: int
+    p_value: float
+    listed: bool
+    edges: _containers.RepeatedScalarFieldContainer[float]
+    reference: _containers.RepeatedScalarFieldContainer[int]
+    window: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, name: _Optional[str] = ..., is_score: bool = ..., rows: _Optional[int] = ..., psi: _Optional[float] = ..., psi_corrected: _Optional[float] = ..., psi_p_value: _Optional[float] = ..., psi_lower: _Optional[float] = ..., ks_lo: _Optional[float] = ..., ks_hi: _Optional[float] = ..., ks_p_value: _Optional[float] = ..., missing_share: _Optional[float] = ..., missing_reference: _Optional[float] = ..., alarmed: bool = ..., reason: _Optional[str] = ..., history: _Optional[_Iterable[_Union[DriftPoint, _Mapping]]] = ..., since_unix_ms: _Optional[int] = ..., p_value: _Optional[float] = ..., listed: bool = ..., edges: _Optional[_Iterable[float]] = ..., reference: _Optional[_Iterable[int]] = ..., window: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ArmDrift(_message.Message):
+    __slots__ = ("name", "version", "against", "rows", "rows_against", "ks_lo", "ks_hi", "ks_p_value", "psi")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    AGAINST_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    ROWS_AGAINST_FIELD_NUMBER: _ClassVar[int]
+    KS_LO_FIELD_NUMBER: _ClassVar[int]
+    KS_HI_FIELD_NUMBER: _ClassVar[int]
+    KS_P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    PSI_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: int
+    against: int
+    rows: int
+    rows_against: int
+    ks_lo: float
+    ks_hi: float
+    ks_p_value: float
+    psi: float
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., against: _Optional[int] = ..., rows: _Optional[int] = ..., rows_against: _Optional[int] = ..., ks_lo: _Optional[float] = ..., ks_hi: _Optional[float] = ..., ks_p_value: _Optional[float] = ..., psi: _Optional[float] = ...) -> None: ...
 
 class Drift(_message.Message):
-    __slots__ = ("model", "version", "from_unix_ms", "to_unix_ms", "rows", "alpha", "tolerance", "monitors")
+    __slots__ = ("model", "version", "from_unix_ms", "to_unix_ms", "rows", "alpha", "tolerance", "monitors", "silent", "arms", "ks_tolerance")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     FROM_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
@@ -698,6 +934,9 @@ class Drift(_message.Message):
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     TOLERANCE_FIELD_NUMBER: _ClassVar[int]
     MONITORS_FIELD_NUMBER: _ClassVar[int]
+    SILENT_FIELD_NUMBER: _ClassVar[int]
+    ARMS_FIELD_NUMBER: _ClassVar[int]
+    KS_TOLERANCE_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     from_unix_ms: int
@@ -706,4 +945,83 @@ class Drift(_message.Message):
     alpha: float
     tolerance: float
     monitors: _containers.RepeatedCompositeFieldContainer[MonitorDrift]
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., from_unix_ms: _Optional[int] = ..., to_unix_ms: _Optional[int] = ..., rows: _Optional[int] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., monitors: _Optional[_Iterable[_Union[MonitorDrift, _Mapping]]] = ...) -> None: ...
+    silent: _containers.RepeatedScalarFieldContainer[str]
+    arms: _containers.RepeatedCompositeFieldContainer[ArmDrift]
+    ks_tolerance: float
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., from_unix_ms: _Optional[int] = ..., to_unix_ms: _Optional[int] = ..., rows: _Optional[int] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., monitors: _Optional[_Iterable[_Union[MonitorDrift, _Mapping]]] = ..., silent: _Optional[_Iterable[str]] = ..., arms: _Optional[_Iterable[_Union[ArmDrift, _Mapping]]] = ..., ks_tolerance: _Optional[float] = ...) -> None: ...
+
+class DriftPolicy(_message.Message):
+    __slots__ = ("model", "false_alarms", "per_s", "psi_tolerance", "ks_tolerance", "missing_tolerance", "window_s", "clear", "raise_after_s", "clear_after_s", "design_effect", "min_rows", "muted", "actor", "reason", "set_unix_ms")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    FALSE_ALARMS_FIELD_NUMBER: _ClassVar[int]
+    PER_S_FIELD_NUMBER: _ClassVar[int]
+    PSI_TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    KS_TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    MISSING_TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_S_FIELD_NUMBER: _ClassVar[int]
+    CLEAR_FIELD_NUMBER: _ClassVar[int]
+    RAISE_AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    CLEAR_AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    DESIGN_EFFECT_FIELD_NUMBER: _ClassVar[int]
+    MIN_ROWS_FIELD_NUMBER: _ClassVar[int]
+    MUTED_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SET_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    false_alarms: float
+    per_s: float
+    psi_tolerance: float
+    ks_tolerance: float
+    missing_tolerance: float
+    window_s: float
+    clear: float
+    raise_after_s: float
+    clear_after_s: float
+    design_effect: float
+    min_rows: int
+    muted: bool
+    actor: str
+    reason: str
+    set_unix_ms: int
+    def __init__(self, model: _Optional[str] = ..., false_alarms: _Optional[float] = ..., per_s: _Optional[float] = ..., psi_tolerance: _Optional[float] = ..., ks_tolerance: _Optional[float] = ..., missing_tolerance: _Optional[float] = ..., window_s: _Optional[float] = ..., clear: _Optional[float] = ..., raise_after_s: _Optional[float] = ..., clear_after_s: _Optional[float] = ..., design_effect: _Optional[float] = ..., min_rows: _Optional[int] = ..., muted: bool = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., set_unix_ms: _Optional[int] = ...) -> None: ...
+
+class DriftEvent(_message.Message):
+    __slots__ = ("id", "kind", "model", "version", "slice", "monitor", "at_unix_ms", "since_unix_ms", "rows", "psi", "psi_lower", "ks", "ks_lower", "missing_share", "missing_reference", "p_value", "level", "reason")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SLICE_FIELD_NUMBER: _ClassVar[int]
+    MONITOR_FIELD_NUMBER: _ClassVar[int]
+    AT_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    PSI_FIELD_NUMBER: _ClassVar[int]
+    PSI_LOWER_FIELD_NUMBER: _ClassVar[int]
+    KS_FIELD_NUMBER: _ClassVar[int]
+    KS_LOWER_FIELD_NUMBER: _ClassVar[int]
+    MISSING_SHARE_FIELD_NUMBER: _ClassVar[int]
+    MISSING_REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    kind: DriftEventKind
+    model: str
+    version: int
+    slice: str
+    monitor: str
+    at_unix_ms: int
+    since_unix_ms: int
+    rows: int
+    psi: float
+    psi_lower: float
+    ks: float
+    ks_lower: float
+    missing_share: float
+    missing_reference: float
+    p_value: float
+    level: float
+    reason: str
+    def __init__(self, id: _Optional[int] = ..., kind: _Optional[_Union[DriftEventKind, str]] = ..., model: _Optional[str] = ..., version: _Optional[int] = ..., slice: _Optional[str] = ..., monitor: _Optional[str] = ..., at_unix_ms: _Optional[int] = ..., since_unix_ms: _Optional[int] = ..., rows: _Optional[int] = ..., psi: _Optional[float] = ..., psi_lower: _Optional[float] = ..., ks: _Optional[float] = ..., ks_lower: _Optional[float] = ..., missing_share: _Optional[float] = ..., missing_reference: _Optional[float] = ..., p_value: _Optional[float] = ..., level: _Optional[float] = ..., reason: _Optional[str] = ...) -> None: ...

@@ -114,6 +114,31 @@ class RegistryStub(object):
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.AbortRolloutRequest.SerializeToString,
                 response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
                 _registered_method=True)
+        self.PauseRollout = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/PauseRollout',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.PauseRolloutRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+                _registered_method=True)
+        self.ResumeRollout = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/ResumeRollout',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ResumeRolloutRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+                _registered_method=True)
+        self.PromoteRollout = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/PromoteRollout',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.PromoteRolloutRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+                _registered_method=True)
+        self.ApproveStep = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/ApproveStep',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ApproveStepRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+                _registered_method=True)
+        self.RecordOutcomes = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/RecordOutcomes',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesResponse.FromString,
+                _registered_method=True)
         self.WatchConfig = channel.unary_stream(
                 '/gnomon.registry.v1.Registry/WatchConfig',
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.WatchConfigRequest.SerializeToString,
@@ -133,6 +158,26 @@ class RegistryStub(object):
                 '/gnomon.registry.v1.Registry/GetDrift',
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftRequest.SerializeToString,
                 response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Drift.FromString,
+                _registered_method=True)
+        self.GetDriftPolicy = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/GetDriftPolicy',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftPolicyRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.FromString,
+                _registered_method=True)
+        self.SetDriftPolicy = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/SetDriftPolicy',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.FromString,
+                _registered_method=True)
+        self.ListDriftEvents = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/ListDriftEvents',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ListDriftEventsRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ListDriftEventsResponse.FromString,
+                _registered_method=True)
+        self.WatchDriftEvents = channel.unary_stream(
+                '/gnomon.registry.v1.Registry/WatchDriftEvents',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.WatchDriftEventsRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftEvent.FromString,
                 _registered_method=True)
 
 
@@ -240,6 +285,37 @@ class RegistryServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PauseRollout(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeRollout(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PromoteRollout(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveStep(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordOutcomes(self, request, context):
+        """What became of predictions under a running rollout. One that was told before stays as it was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchConfig(self, request, context):
         """Gateways: the whole desired state with its revision, again at every change; and what they see.
         """
@@ -262,6 +338,31 @@ class RegistryServicer(object):
     def GetDrift(self, request, context):
         """Drift of what a version was asked, against the profile of what it was trained on.
         """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDriftPolicy(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetDriftPolicy(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDriftEvents(self, request, context):
+        """Alarms raised and cleared, oldest first: a page of them, or those that are there and all that come.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchDriftEvents(self, request, context):
+        """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -349,6 +450,31 @@ def add_RegistryServicer_to_server(servicer, server):
                     request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.AbortRolloutRequest.FromString,
                     response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.SerializeToString,
             ),
+            'PauseRollout': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseRollout,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.PauseRolloutRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.SerializeToString,
+            ),
+            'ResumeRollout': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeRollout,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ResumeRolloutRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.SerializeToString,
+            ),
+            'PromoteRollout': grpc.unary_unary_rpc_method_handler(
+                    servicer.PromoteRollout,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.PromoteRolloutRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.SerializeToString,
+            ),
+            'ApproveStep': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveStep,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ApproveStepRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.SerializeToString,
+            ),
+            'RecordOutcomes': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordOutcomes,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesResponse.SerializeToString,
+            ),
             'WatchConfig': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchConfig,
                     request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.WatchConfigRequest.FromString,
@@ -368,6 +494,26 @@ def add_RegistryServicer_to_server(servicer, server):
                     servicer.GetDrift,
                     request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftRequest.FromString,
                     response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Drift.SerializeToString,
+            ),
+            'GetDriftPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDriftPolicy,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftPolicyRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.SerializeToString,
+            ),
+            'SetDriftPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDriftPolicy,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.SerializeToString,
+            ),
+            'ListDriftEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDriftEvents,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ListDriftEventsRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ListDriftEventsResponse.SerializeToString,
+            ),
+            'WatchDriftEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchDriftEvents,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.WatchDriftEventsRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftEvent.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -813,6 +959,141 @@ class Registry(object):
             _registered_method=True)
 
     @staticmethod
+    def PauseRollout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/PauseRollout',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.PauseRolloutRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeRollout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/ResumeRollout',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.ResumeRolloutRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PromoteRollout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/PromoteRollout',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.PromoteRolloutRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveStep(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/ApproveStep',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.ApproveStepRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordOutcomes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/RecordOutcomes',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def WatchConfig(request,
             target,
             options=(),
@@ -910,6 +1191,114 @@ class Registry(object):
             '/gnomon.registry.v1.Registry/GetDrift',
             gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftRequest.SerializeToString,
             gnomon_dot_registry_dot_v1_dot_registry__pb2.Drift.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDriftPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/GetDriftPolicy',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftPolicyRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetDriftPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/SetDriftPolicy',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftPolicy.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDriftEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/ListDriftEvents',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.ListDriftEventsRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.ListDriftEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchDriftEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/WatchDriftEvents',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.WatchDriftEventsRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.DriftEvent.FromString,
             options,
             channel_credentials,
             insecure,

@@ -87,7 +87,7 @@ class House:
             self.journal.route(route.revision, message_of(route).SerializeToString())
         self.service.serving = Serving.of(DesiredState(revision=routes[0].revision, models=tuple(states)))
         if self.service.lanes is not None:
-            self.service.lanes.forget()
+            self.service.lanes.forget({route.model for route in routes})
 
     def records(self) -> list[tuple[Any, tuple[str, str], list[tuple[int, int, tuple[int, ...], bytes]]]]:
         """(header, texts, tensors) of all that was journaled."""

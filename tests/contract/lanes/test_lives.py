@@ -51,8 +51,8 @@ def call(channel: Any) -> Any:
     return channel.unary_unary(PATH)
 
 
-def data(value: float = 1.0, rows: int = 1) -> bytes:
-    message = oip.ModelInferRequest(model_name="m")
+def data(value: float = 1.0, rows: int = 1, model: str = "m") -> bytes:
+    message = oip.ModelInferRequest(model_name=model)
     message.inputs.add(name="x", datatype="FP32", shape=[rows, 3])
     message.raw_input_contents.append(np.full((rows, 3), value, "<f4").tobytes())
     raw: bytes = message.SerializeToString()
@@ -257,6 +257,24 @@ async def test_routes_that_change_under_calls_leave_none_unanswered(started: Sta
     assert set(versions) == {"1", "2"}
     await asyncio.gather(*(channel.close() for channel in channels))
     await settled(house)
+
+
+async def test_a_route_that_changes_makes_no_other_model_be_learned_again(started: Started) -> None:
+    house = await started(models.scaled(2.0))
+    house.load("n", 1, models.scaled(3.0))
+    house.serve(route("m"), route("n"))
+    async with channel_to(house) as channel:
+        for model in ("m", "n", "m", "n"):
+            await call(channel)(data(model=model))
+        before = house.by_python
+        assert house.service.lanes is not None
+        house.service.lanes.forget({"n"})
+        await call(channel)(data(4.0))
+        assert house.by_python == before
+        replies = [await call(channel)(data(5.0, model="n")) for _ in range(2)]
+        assert house.by_python == before + 1
+    answers = [oip.ModelInferResponse.FromString(reply).raw_output_contents[0] for reply in replies]
+    assert [np.frombuffer(answer, "<f4")[0] for answer in answers] == [15.0, 15.0]
 
 
 async def test_a_server_that_stops_answers_what_it_has_taken(started: Started) -> None:

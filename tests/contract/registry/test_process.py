@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from gnomon.client import RegistryClient
 from gnomon.domain import Arm, Role, RolloutState, Route, Stage
 from gnomon.rollout import Policy, Step
+from tests.servers import free_port
 
 Process = subprocess.Popen[str]
 Start = Callable[..., Process]
@@ -142,3 +144,15 @@ def test_the_operators_route_survives_being_killed(start: Start, tmp_path: Path)
     (tmp_path / "registry.endpoint").unlink()
     with RegistryClient(endpoint(tmp_path, start("--dir", str(tmp_path), "--port", "0"))) as client:
         assert client.get_route("m") == route
+
+
+def test_metrics_are_served_where_a_port_was_given(start: Start, tmp_path: Path) -> None:
+    port = free_port()
+    process = start("--dir", str(tmp_path), "--port", "0", "--metrics-port", str(port))
+    endpoint(tmp_path, process)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
+        assert "\ngnomon_registry_revision 0\n" in reply.read().decode()
+    taken = start("--dir", str(tmp_path / "other"), "--port", "0", "--metrics-port", str(port))
+    assert taken.wait(timeout=10) == 1
+    assert f"metrics_port {port}" in taken.communicate()[1]
+    assert end(process)[0] == 0

@@ -156,6 +156,10 @@ BAD_CALLS: dict[str, tuple[Any, str]] = {
     "stage, unspecified": (lambda c, m: c.set_stage(m, 1, 0, "bob"), "Stage 0"),
     "route, revision below 0": (lambda c, m: c.get_route(m, -3), "revision -3"),
     "rollout, id below 0": (lambda c, m: c.get_rollout(m, -3), "id -3"),
+    "pause, no actor": (lambda c, m: c.pause_rollout(m, "", ""), "actor ''"),
+    "resume, no actor": (lambda c, m: c.resume_rollout(m, "", ""), "actor ''"),
+    "promote, no actor": (lambda c, m: c.promote_rollout(m, "", ""), "actor ''"),
+    "approve a step, nobody": (lambda c, m: c.approve_step(m, "", " "), "actor ' '"),
     "drift, time below 0": (lambda c, m: c.get_drift(m, from_unix_ms=-1), "from_unix_ms -1"),
 }
 

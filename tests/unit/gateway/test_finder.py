@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gateway.answered import Asked, Search
+from gateway.answered import main as answered
 from gateway.config import Config
 from gateway.finder import Finder
 from gateway.journal import index as indexing
-from gateway.journal.format import id_text
+from gateway.journal.format import FAILED, id_text
 from gateway.journal.segments import segments
 from gateway.journal.walk import SegmentReader
 from gateway.journal.writer import Record, Writer
@@ -175,3 +177,69 @@ def test_indexes_of_removed_segments_are_dropped_beyond_their_budget_the_oldest_
     segments(house.writer.folder)[0].unlink()
     assert shelf.make() == 0
     assert shelf.bases("w00") == [CALLS]
+
+
+# -- all that a version answered
+
+EPOCH_2 = Asked("flights", 2, frozenset({2}))
+
+
+def of_epoch_2(house: House) -> list[str]:
+    return [house.ids[n] for n in range(CALLS, 2 * CALLS) if 1 + n % 2 == 2]
+
+
+def sources(search: Search) -> set[str]:
+    return {each.source for each in search.found()}
+
+
+def test_all_that_a_version_answered_is_in_open_and_sealed_segments(house: House) -> None:
+    search = Search(house.config.layout, EPOCH_2)
+    assert [each.prediction_id for each in search.found()] == of_epoch_2(house)
+    assert (sources(search), search.missing()) == ({"journal"}, [])
+    third = Search(house.config.layout, Asked("flights", 3, frozenset({1, 2})))
+    assert [each.prediction_id for each in third.found()] == house.ids[2 * CALLS :]
+
+
+def test_and_each_is_told_once_when_it_is_exported_too_or_only_there(house: House) -> None:
+    shipper = Shipper(house.config)
+    while shipper.step():
+        pass
+    both = Search(house.config.layout, EPOCH_2)
+    assert [each.prediction_id for each in both.found()] == of_epoch_2(house)
+    journaled = both.found()
+    segments(house.writer.folder)[1].unlink()
+    gone = Search(house.config.layout, EPOCH_2)
+    assert sources(gone) == {"parquet"}
+    assert [each._replace(source="journal") for each in gone.found()] == journaled
+
+
+def test_what_failed_was_of_another_epoch_or_model_is_not_among_it(house: House) -> None:
+    before = len(Search(house.config.layout, EPOCH_2).found())
+    house.call(1, status=FAILED, epoch=2)
+    house.call(1, epoch=9)
+    house.call(1, epoch=2)
+    assert len(Search(house.config.layout, EPOCH_2).found()) == before + 1
+    assert Search(house.config.layout, EPOCH_2._replace(model="pricing")).found() == []
+
+
+def test_a_list_that_is_not_whole_says_so(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--dir", str(house.config.layout.root), "--model", "flights", "--version", "2", "--epochs", "2"]
+    assert answered(asked) == 0
+    assert capsys.readouterr().out.split() == of_epoch_2(house)
+    damaged = segments(house.writer.folder)[1]
+    with damaged.open("r+b") as file:
+        file.seek(20_000)
+        file.write(b"torn")
+    assert answered(asked) == 1
+    said = capsys.readouterr()
+    assert f"not all: {damaged} is damaged" in said.err
+    assert 0 < len(said.out.split()) < len(of_epoch_2(house))
+
+
+def test_what_has_gone_to_exports_elsewhere_is_asked_for_there(house: House) -> None:
+    house.config.layout.config.parent.mkdir(parents=True, exist_ok=True)
+    house.config.layout.config.write_text('{"export_url": "s3://bucket/exports"}')
+    assert Search(house.config.layout, EPOCH_2).missing() == []
+    segments(house.writer.folder)[0].unlink()
+    (words,) = Search(house.config.layout, EPOCH_2).missing()
+    assert words == f"w00 before {CALLS} is at s3://bucket/exports: ask there with `--sql`"

@@ -2,13 +2,14 @@
 
 import asyncio
 import dataclasses
+import time
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gateway import observer as observing
-from gateway.journal.format import ANSWERED, FAILED, LIVE_OUTPUT, OUTPUT, REJECTED, RULE_CODES
+from gateway.journal.format import ANSWERED, FAILED, LIVE_OUTPUT, OUTPUT, PREDICTION_DTYPE, REJECTED, RULE_CODES
 from gateway.journal.writer import Record, TensorRecord, Writer
 from gateway.observe.arms import ArmKey, Arms
 from gateway.observe.drift import TickKey
@@ -18,6 +19,7 @@ from gateway.pages import read_page
 from gnomon.domain import Role
 from gnomon.errors import Unavailable
 from gnomon.evidence import StatsReport
+from gnomon.stats.design import call_sums
 from gnomon.stats.latency import bucket_of
 from gnomon.stats.profile import Profile
 from tests.journals import config_in, know, put_snapshot, put_version, record, route, schema, writer_of
@@ -42,8 +44,8 @@ class House:
                 dataclasses.replace(self.profile.monitors[3], column=-1),
             ),
         )
-        version = put_version(self.config.layout, 1, b"artifact", profile=profile.to_bytes())
-        put_snapshot(self.config.layout, route(), version)
+        self.version = put_version(self.config.layout, 1, b"artifact", profile=profile.to_bytes())
+        put_snapshot(self.config.layout, route(), self.version)
         self.writer = writer_of(self.config)
         self.number = self.writer.schema(schema())
         know(self.writer, route())
@@ -120,7 +122,8 @@ def test_the_page_has_calls_and_a_cumulative_histogram(house):
     buckets = {
         dict(key[1:])["le"]: value for key, value in values.items() if key[0] == "gnomon_call_latency_seconds_bucket"
     }
-    assert [buckets[edge] for edge in ("0.0005", "0.001", "1.0", "2.5", "10.0", "+Inf")] == [1, 2, 2, 3, 3, 4]
+    assert [buckets[edge] for edge in ("0.0001", "0.0008", "1.6384", "3.2768", "+Inf")] == [1, 2, 2, 3, 4]
+    assert [buckets[budget] for budget in ("0.001", "0.005")] == [2, 2], "an edge at each threshold of the route"
     assert values["gnomon_call_latency_seconds_sum", *labels] == 62_000_700_000
     assert values["gnomon_consumer_read_total", ("consumer", "observer"), ("journal", "w00")] == 4
 
@@ -178,6 +181,53 @@ def test_pairs_are_compared_row_by_row(house):
     assert observer.pairs.totals["flights", 2, 1] == [4, 3]
     arm = observer.arms.arms[ArmKey("flights", 1, 2, Role.SHADOW)]
     assert (arm.answered, arm.failed) == (2, 1)
+
+
+def test_scores_of_a_shadow_are_counted_against_its_own_profile(house):
+    layout = house.config.layout
+    profile = Profile.fit(REFERENCE[:, 0], names=["score"], tensor="score", score=True)
+    shadowed, versions = route(shadow=2), [house.version, put_version(layout, 2, b"other", profile=profile.to_bytes())]
+    put_snapshot(layout, shadowed, *versions)
+    writer = Writer(layout.shadow_journal, host=0, slot=4095, segment_bytes=1 << 20, segment_max_age_s=100)
+    know(writer, shadowed)
+    number = writer.schema(schema(version=2) | {"live_version": 1, "live_outputs": schema()["outputs"]})
+    shadow_frame(writer, [0.40, 0.60], [-9.0, 9.0], number=number, rows=2)
+    writer.close()
+    tick = read_all(house.observer()).drift.ticks[TickKey("flights", 2, 0)]
+    assert tick.rows == tick.counts.sum() == 2
+    assert tick.counts[[0, -2]].tolist() == [1, 1]
+
+
+def test_how_alike_the_rows_of_a_call_are_is_told_with_its_sub_window(house):
+    low, high = np.full((4, 3), -9, np.float32), np.full((4, 3), 9, np.float32)
+    for x in (low, high, high, np.concatenate([low[:2], high[:2]])):
+        house.call(x=x, score=x, arrived_unix_ns=10**9)
+    house.call(x=high[:1], score=high[:1], arrived_unix_ns=10**9)
+    observer = read_all(house.observer())
+    (told,) = observer.report()[0].calls
+    assert (told.model, told.version, told.tick) == ("flights", 1, 0)
+    y = np.array([[0], [4], [4], [2]]).repeat(4, axis=1)
+    expected = call_sums(y, np.full(4, 4)).tolist()
+    assert np.frombuffer(told.sums, "<i8").tolist() == expected
+    again = house.observer()
+    assert again.report()[0].calls == (told,)
+    again.drift.acknowledged(again.report()[1])
+    house.call(arrived_unix_ns=1_000 * 5 * 10**9)
+    read_all(again).settle(finished=True)
+    assert again.drift.together.sums == {}
+
+
+def test_a_report_says_how_far_it_tells(house):
+    before_ms = time.time_ns() // 1_000_000
+    for number in range(3):
+        house.call(arrived_unix_ns=number * 5 * 10**9)
+    observer = house.observer()
+    assert observer.report()[0].told_through_unix_ms == 0  # nothing is read yet
+    read_all(observer)
+    report, changes = observer.report()
+    assert before_ms <= report.told_through_unix_ms <= time.time_ns() // 1_000_000
+    untold = {key: change for key, change in changes.items() if key.tick != 1}
+    assert list(observer.drift.untold_unix_ms(untold)) == [5_000]
 
 
 def test_an_observer_killed_at_any_point_counts_everything_once(tmp_path):
@@ -272,8 +322,7 @@ def test_reported_sub_windows_left_behind_are_closed_and_later_rows_for_them_cou
 
 def test_old_epochs_lose_their_detail_and_keep_their_calls():
     arms = Arms()
-    names = ("status", "epoch", "version", "role", "rule", "total_ns", "run_ns")
-    headers = np.zeros(1, [(name, "<u8") for name in names])
+    headers = np.zeros(1, PREDICTION_DTYPE)
     for epoch in range(1, 101):
         headers["status"], headers["epoch"], headers["version"], headers["role"] = ANSWERED, epoch, 1, 1
         arms.update("m", headers, np.ones(1, bool), {})

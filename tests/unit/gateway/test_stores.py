@@ -16,10 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from gateway.config import ConfigInvalid
+from gateway.finder import Finder
 from gateway.journal.format import id_text
+from gateway.journal.segments import segments
 from gateway.pages import read_page
 from gateway.shipper import Shipper
 from gateway.shipping.stores import Folder, Remote, StoreUnavailable, store_of
+from gnomon.errors import PredictionNotFound, Unavailable
 from tests.journals import config_in, record, schema, writer_of
 from tests.servers import S3_ENVIRONMENT, make_bucket, s3_server, started
 from tests.waiting import until
@@ -83,6 +86,26 @@ def test_a_segment_becomes_objects_named_after_journal_segment_and_gateway(tmp_p
     config.layout.checkpoint("shipper").unlink()
     assert Shipper(config).step()
     assert stored() == objects
+
+
+def test_what_has_left_the_host_is_traced_in_the_store(tmp_path, s3):
+    make_bucket(s3, "exports")
+    config = config_in(tmp_path, export_url=URL)
+    config.layout.identity.write_text("00000000deadbeef")
+    written = journaled(config)
+    assert Shipper(config).step()
+    for path in segments(config.layout.worker_journal(0)):
+        path.unlink()
+    finder = Finder(config.layout, store_of(URL, config.layout.parquet, "00000000deadbeef"))
+    traces = [finder.by_prediction(text) for text in written]
+    assert [(trace.prediction_id, trace.source) for trace in traces] == [(text, "parquet") for text in written]
+    assert finder.by_request(traces[0].request_id).source == "parquet"
+    other = Finder(config.layout, store_of(URL, config.layout.parquet, "another"))  # whose journals have the same names
+    with pytest.raises(PredictionNotFound):
+        other.by_prediction(traces[0].prediction_id)
+    s3.kill()
+    with pytest.raises(Unavailable, match=r"cannot be looked into: s3://exports"):
+        finder.by_prediction(traces[0].prediction_id)
 
 
 def test_folders_are_listed_and_removed(tmp_path, s3):

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gnomon import domain, evidence, rollout, rules, wire
+from gnomon import domain, drift, evidence, rollout, rules, wire
 from gnomon.errors import InvalidInput, RouteInvalid
 from gnomon.registry.v1 import registry_pb2 as pb
 
 VALUES = [
     value
-    for module in (domain, rollout, evidence, rules)
+    for module in (domain, drift, rollout, evidence, rules)
     for value in vars(module).values()
     if dataclasses.is_dataclass(value) and isinstance(value, type) and value.__module__ == module.__name__
 ]
@@ -105,6 +105,16 @@ steps = st.builds(
     weight_bp=st.integers(1, 10_000),
     min_calls=st.integers(1, 2**40),
     timeout_s=st.floats(0.1, 1e6),
+    min_s=st.floats(0, 1e6),
+    on_timeout=st.sampled_from(domain.OnTimeout),
+    needs_approval=st.booleans(),
+)
+guards = st.builds(
+    rollout.Guard,
+    min_s=st.floats(0, 1e6),
+    min_calls=st.integers(1, 2**40),
+    holdback_bp=st.integers(0, 5_000),
+    timeout_s=st.floats(0.1, 1e6),
 )
 policies = st.builds(
     rollout.Policy,
@@ -114,8 +124,27 @@ policies = st.builds(
     max_latency_ratio=st.none() | st.floats(0.1, 100),
     max_error_share=st.none() | shares,
     disagreement_tolerance=st.none() | st.floats(0, 1),
+    guard=st.none() | guards,
+    max_median_ratio=st.none() | st.floats(0.1, 1.9),
+    max_score_psi=st.none() | st.floats(0.1, 100),
+    max_score_ks=st.none() | shares,
+    max_input_psi=st.none() | st.floats(0.1, 100),
+    max_wrong_ratio=st.none() | st.floats(0.1, 100),
+    wrong_above=st.floats(0, 9),
+    min_outcomes=numbers,
 )
-verdicts = st.builds(rollout.GateVerdict, gate=words, verdict=words, need=counts, reason=words, evidence_json=words)
+verdicts = st.builds(
+    rollout.GateVerdict,
+    gate=words,
+    verdict=words,
+    need=counts,
+    reason=words,
+    evidence_json=words,
+    eta_s=st.none() | floats,
+    seen=counts,
+    log_e=st.none() | floats,
+    fail_at=floats,
+)
 decisions = st.builds(
     rollout.Decision,
     decided_unix_ms=counts,

@@ -30,9 +30,10 @@ def route(revision: int = 5, **changes: Any) -> Route:
     return Route(**{"model": MODEL, "arms": (stable,), "revision": revision} | changes)
 
 
-def rollout(step: int = 0, policy: Policy = POLICY) -> Rollout:
+def rollout(step: int = 0, policy: Policy = POLICY, state: RolloutState = RolloutState.RUNNING) -> Rollout:
     """A rollout in its `step`: begun under epoch 10, and one more for each step."""
-    actions = ["started"] + ["advanced"] * step
+    guarded = step == len(policy.steps)
+    actions = ["started"] + ["advanced"] * (step - guarded) + ["guarded"] * guarded
     decisions = tuple(
         Decision(decided_unix_ms=0, step=index, epoch=10 + index, action=action) for index, action in enumerate(actions)
     )
@@ -42,7 +43,7 @@ def rollout(step: int = 0, policy: Policy = POLICY) -> Rollout:
         version=CANDIDATE,
         baseline=BASELINE,
         policy=policy,
-        state=RolloutState.RUNNING,
+        state=RolloutState.GUARD if guarded else state,
         step=step,
         decisions=decisions,
         actor="ann",
@@ -81,5 +82,12 @@ def pairs(epoch: int, number: int, us: float = 500.0, **changes: Any) -> PairSta
     return PairStats(**fields | changes)
 
 
-def gateway(applied: int, at_s: float = 0.0, name: str = "g1", failures: tuple[LoadFailure, ...] = ()) -> Seen:
-    return Seen(status=GatewayStatus(gateway_id=name, applied_revision=applied, failures=failures), at_s=at_s)
+def gateway(
+    applied: int,
+    at_s: float = 0.0,
+    name: str = "g1",
+    failures: tuple[LoadFailure, ...] = (),
+    counted_s: float | None = None,
+) -> Seen:
+    status = GatewayStatus(gateway_id=name, applied_revision=applied, failures=failures)
+    return Seen(status=status, at_s=at_s, counted_s=at_s if counted_s is None else counted_s)

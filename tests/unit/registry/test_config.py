@@ -30,6 +30,11 @@ BAD = {
     "an option nobody knows": (["--prot", "1"], "unrecognized arguments: --prot 1"),
     "a level nobody knows": (["--log-level", "LOUD"], "log_level 'LOUD'"),
     "a share above 1": (["--drift-alpha", "2"], "drift_alpha 2.0"),
+    "a webhook that is no address": (["--drift-webhook-url", "ftp://x"], "drift_webhook_url 'ftp://x': http:// or"),
+    "a webhook without a secret": (
+        ["--drift-webhook-url", "http://x"],
+        "drift_webhook_secret_file '.': a file expected",
+    ),
     "a file that is not there": (["--config", "/nonexistent.toml"], "config file /nonexistent.toml"),
 }
 

@@ -48,13 +48,13 @@ async def test_a_good_candidate_goes_all_the_way(inside: Inside) -> None:
     shadow_counts(inside)
     await inside.look()
     assert weights(inside) == [(1, "STABLE", 9_000), (2, "CANARY", 1_000)]
-    budget, tau = inside.route.latency_thresholds_us
-    assert (budget, tau) == (50_000, pytest.approx(1_000, rel=0.02))
+    thresholds = inside.route.latency_thresholds_us
+    assert thresholds == (50_000, pytest.approx(1_000, rel=0.02), pytest.approx(1_000, rel=0.02))
     inside.serve()
     canary_counts(inside)
     await inside.look()
     assert weights(inside) == [(1, "STABLE", 0), (2, "CANARY", 10_000)]
-    assert inside.route.latency_thresholds_us == (budget, tau), "stable's p99 stays frozen"
+    assert inside.route.latency_thresholds_us == thresholds, "stable's p99 and median stay frozen"
     inside.serve()
     canary_counts(inside, 600)
     ended = await inside.look()
@@ -73,7 +73,7 @@ async def test_each_step_waits_until_its_route_is_served(inside: Inside) -> None
     await inside.start()
     shadow_counts(inside)
     waiting = await inside.look()
-    assert [verdict.gate for verdict in waiting.latest] == ["gateways"]
+    assert waiting.latest[0].gate == "gateways"
     inside.serve()
     assert (await inside.look()).step == 1
     canary_counts(inside)
@@ -86,11 +86,11 @@ async def test_a_gateway_that_went_silent_is_not_waited_for(inside: Inside) -> N
     inside.stats.report_status(GatewayStatus(gateway_id="gone", applied_revision=0))
     await inside.start()
     shadow_counts(inside)
+    for _ in range(4):
+        inside.serve()
+        assert (await inside.look(later_s=7.4)).step == 0
     inside.serve()
-    assert (await inside.look(later_s=9.0)).step == 0
-    assert (await inside.look(later_s=0.9)).step == 0
-    inside.serve()
-    assert (await inside.look(later_s=0.2)).step == 1
+    assert (await inside.look(later_s=0.5)).step == 1
 
 
 async def test_a_failed_gate_takes_the_candidate_out(inside: Inside) -> None:
@@ -136,9 +136,9 @@ async def test_a_candidate_that_does_not_load_is_stopped_at_once(inside: Inside)
 
 async def test_silence_is_not_a_pass(inside: Inside) -> None:
     await inside.start()
-    for _ in range(7):
+    for _ in range(8):
         inside.serve()
-        assert (await inside.look(later_s=9.9)).state is RolloutState.RUNNING
+        assert (await inside.look(later_s=7.4)).state is RolloutState.RUNNING
     inside.serve()
     ended = await inside.look(later_s=9.9)
     assert (ended.state, ended.gate) == (RolloutState.STOPPED, "timeout")
@@ -190,7 +190,7 @@ async def test_the_time_of_a_step_starts_anew_after_a_restart(inside: Inside) ->
 async def test_a_rollout_without_a_shadow_takes_stables_p99_from_before(inside: Inside) -> None:
     inside.count(arm(Role.STABLE, inside.route.revision, 500, us=7_000))
     await inside.start(Policy(steps=(CANARY,), max_latency_ratio=2.0))
-    assert inside.route.latency_thresholds_us == (NEVER_US, pytest.approx(7_000, rel=0.02))
+    assert inside.route.latency_thresholds_us == (NEVER_US, *[pytest.approx(7_000, rel=0.02)] * 2)
 
 
 async def test_a_second_rollout_waits_for_the_first(inside: Inside) -> None:

@@ -5,20 +5,27 @@ from typing import Any
 
 import pytest
 
-from gnomon.domain import Role
+from gnomon.domain import Role, RolloutState
 from gnomon.evidence import LoadFailure
 from gnomon.rollout import Policy
 from registry.rollout.decide import Advance, Promote, Snapshot, Stop, Wait, next_action
-from registry.rollout.evidence import evidence_of, frozen_tau_us
-from registry.store.rollouts import Ongoing
+from registry.rollout.evidence import evidence_of, frozen_of
+from registry.store.rollouts import Frozen, Ongoing
 from tests.unit.registry.situations import CANARY, POLICY, SHADOW, arm, gateway, pairs, rollout
 
 BEFORE, FIRST, SECOND, THIRD = 5, 10, 11, 12  # epochs
 BROKEN = LoadFailure(model="m", version=2, reason="not an ONNX model")
 
 
-def snapshot(step: int = 0, policy: Policy = POLICY, tau_us: int | None = 4_000, **changes: Any) -> Snapshot:
-    ongoing = Ongoing(rollout=rollout(step, policy), baseline_epoch=BEFORE, tau_us=tau_us if step else None)
+def snapshot(
+    step: int = 0,
+    policy: Policy = POLICY,
+    p99_us: int = 4_000,
+    state: RolloutState = RolloutState.RUNNING,
+    **changes: Any,
+) -> Snapshot:
+    frozen = Frozen(p99_us=p99_us, p50_us=1_000) if step else None
+    ongoing = Ongoing(rollout=rollout(step, policy, state), baseline_epoch=BEFORE, frozen=frozen)
     return Snapshot(**{"ongoing": ongoing, "gateways": (gateway(99),), "began_s": 100.0, "now_s": 101.0} | changes)
 
 
@@ -90,7 +97,7 @@ STOPS: dict[str, tuple[Snapshot, str, str]] = {
         "p99_vs_stable",
         "40 of 49 calls slower than stable's p99 of 4000 us came from the candidate",
     ),
-    "silence": (snapshot(now_s=160.0), "timeout", "SHADOW 100 % had no verdict after 60 s: disagreement: 0 of 0"),
+    "silence": (snapshot(now_s=160.0), "timeout", "SHADOW 100 %: no verdict after 60 s; disagreement: 0 of 0"),
     "no gateway at all": (snapshot(now_s=160.0, gateways=()), "timeout", "no gateway has reported yet"),
     "a gateway that never comes": (
         snapshot(now_s=160.0, gateways=(gateway(9),)),
@@ -133,20 +140,20 @@ def advanced(seen: Snapshot) -> Advance:
 def test_stables_p99_comes_from_the_shadow_step() -> None:
     before = arm(Role.STABLE, BEFORE, 1_000, us=9_000)
     seen = snapshot(arms=(before, *GOOD_SHADOW["arms"]), pairs=GOOD_SHADOW["pairs"])
-    assert advanced(seen).tau_us == pytest.approx(1_000, rel=0.02)
+    assert advanced(seen).frozen == Frozen(p99_us=pytest.approx(1_000, rel=0.02), p50_us=pytest.approx(1_000, rel=0.02))
 
 
 def test_without_a_p99_from_enough_calls_the_budget_takes_its_place() -> None:
     few = (arm(Role.STABLE, FIRST, 99), arm(Role.SHADOW, FIRST, 400))
-    assert advanced(snapshot(arms=few, pairs=(pairs(FIRST, 400),))).tau_us == 50_000
+    assert advanced(snapshot(arms=few, pairs=(pairs(FIRST, 400),))).frozen == Frozen(p99_us=50_000)
 
 
 def test_stables_p99_is_not_looked_at_again_once_frozen() -> None:
-    assert advanced(snapshot(1, **GOOD_CANARY, tau_us=777)).tau_us == 777
+    assert advanced(snapshot(1, **GOOD_CANARY, p99_us=777)).frozen == Frozen(p99_us=777, p50_us=1_000)
 
 
 def test_neither_calls_nor_budget_means_no_p99() -> None:
-    assert frozen_tau_us([], None) is None
+    assert frozen_of([], None) is None
 
 
 # -- evidence

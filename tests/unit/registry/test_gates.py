@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from gnomon.domain import Role
-from gnomon.rollout import GateVerdict, Policy, Step
+from gnomon.plan import list_tests
+from gnomon.rollout import GateVerdict, Phase, Policy, Step
 from registry.rollout.evidence import Events, Evidence
-from registry.rollout.gates import judge, list_tests
+from registry.rollout.gates import judge
+from registry.store.rollouts import Frozen
 
 SHADOW = Step(role=Role.SHADOW, weight_bp=10_000, min_calls=300)
 CANARY = Step(role=Role.CANARY, weight_bp=1_000, min_calls=300)
@@ -25,7 +27,7 @@ POLICY = Policy(
     max_run_ratio=3.0,
 )
 SHADOW_STEP, CANARY_STEP, LAST_STEP = range(3)
-TAU_US = 4_000
+FROZEN = Frozen(p99_us=4_000, p50_us=1_000)
 
 
 def events(bad: int, n: int, in_step: int | None = None) -> Events:
@@ -155,7 +157,7 @@ SITUATIONS: dict[str, tuple[int, Evidence, dict[str, str]]] = {
 
 @pytest.mark.parametrize(("step", "evidence", "expected"), SITUATIONS.values(), ids=SITUATIONS)
 def test_what_the_gates_say(step: int, evidence: Evidence, expected: dict[str, str]) -> None:
-    verdicts = judge(POLICY, step, evidence, TAU_US)
+    verdicts = judge(POLICY, step, evidence, FROZEN)
     assert {verdict.gate: verdict.verdict for verdict in verdicts} == expected
 
 
@@ -164,7 +166,7 @@ def one(verdicts: tuple[GateVerdict, ...], gate: str) -> GateVerdict:
 
 
 def test_a_verdict_tells_its_numbers_in_words_and_in_json() -> None:
-    verdict = one(judge(POLICY, CANARY_STEP, canary(60, slow=30), TAU_US), "p99_budget")
+    verdict = one(judge(POLICY, CANARY_STEP, canary(60, slow=30), FROZEN), "p99_budget")
     assert "30 of 60 calls slower than 50000 us (50.00%); at most 1.00% allowed" in verdict.reason
     numbers = json.loads(verdict.evidence_json)
     assert (numbers["bad"], numbers["n"], numbers["limit"]) == (30, 60, 0.01)
@@ -176,13 +178,13 @@ def test_evidence_is_json_that_anybody_reads(step: int, evidence: Evidence) -> N
     def refuse(constant: str) -> Any:
         raise AssertionError(constant)
 
-    for verdict in judge(POLICY, step, evidence, TAU_US):
+    for verdict in judge(POLICY, step, evidence, FROZEN):
         json.loads(verdict.evidence_json or "{}", parse_constant=refuse)
 
 
 def test_what_is_missing_is_told_as_a_number_of_calls() -> None:
-    assert one(judge(POLICY, SHADOW_STEP, shadow(100), TAU_US), "errors").need == 200
-    assert 0 < one(judge(POLICY, LAST_STEP, canary(320), TAU_US), "p99_budget").need < 1000
+    assert one(judge(POLICY, SHADOW_STEP, shadow(100), FROZEN), "errors").need == 200
+    assert 0 < one(judge(POLICY, LAST_STEP, canary(320), FROZEN), "p99_budget").need < 1000
 
 
 def test_without_a_p99_of_stable_the_comparison_never_passes() -> None:
@@ -200,4 +202,4 @@ def test_a_step_without_gates_of_its_own_still_has_to_be_seen() -> None:
 def test_alpha_is_split_over_the_tests_that_can_be_made() -> None:
     assert len(list_tests(POLICY)) == 6
     canary_only = Policy(steps=(CANARY,), max_error_share=0.01, max_disagreement_share=0.01)
-    assert list_tests(canary_only) == ((Role.CANARY, "errors"),)
+    assert list_tests(canary_only) == ((Phase.CANARY, "errors"),)

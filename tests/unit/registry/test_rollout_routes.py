@@ -26,7 +26,7 @@ def test_a_candidate_that_is_a_shadow_is_not_sent_calls_by_a_rule() -> None:
 
 
 def test_a_promotion_keeps_warm_what_rules_name() -> None:
-    promoted = promoted_route(rollout(2), ruled())
+    promoted = promoted_route(rollout(2), ruled(), "ann")
     assert names(promoted) == ["to-1", "to-2", "to-3"]
     assert promoted.warm == (1, 3)
 

@@ -9,7 +9,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
-from gnomon.domain import Stage
+from gnomon.domain import OnTimeout, Stage
 from registry.store import migrate, rollouts, routes, tables, versions
 from registry.store.database import Database
 from registry.store.rows import row_of_version
@@ -35,8 +35,8 @@ def test_the_partial_indexes_are_those_of_the_tables(database: Database) -> None
         indexes = connection.execute(
             text("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'")
         )
-        assert sorted(sql.rsplit("WHERE ", 1)[1] for (sql,) in indexes) == ["stage = 3", "state = 1"]
-    assert (int(Stage.PRODUCTION), int(rollouts.RolloutState.RUNNING)) == (3, 1)
+        assert sorted(sql.rsplit("WHERE ", 1)[1] for (sql,) in indexes) == ["stage = 3", "state IN (1, 4, 5)"]
+    assert (int(Stage.PRODUCTION), rollouts.ACTIVE) == (3, (1, 4, 5))
     database.close()
 
 
@@ -46,7 +46,7 @@ def test_the_last_migration_is_the_one_the_program_expects() -> None:
     assert ScriptDirectory(str(migrate.MIGRATIONS)).get_current_head() == migrate.HEAD
 
 
-def test_routes_of_an_older_registry_let_no_call_wait_and_have_no_rules(tmp_path: Path) -> None:
+def test_what_an_older_registry_wrote_is_understood(tmp_path: Path) -> None:
     path = tmp_path / "registry.db"
     with sqlite3.connect(path) as old:
         old.executescript(FIRST_TABLES)
@@ -58,6 +58,11 @@ def test_routes_of_an_older_registry_let_no_call_wait_and_have_no_rules(tmp_path
         found = routes.get_route(connection, "m")
         assert (found.stable.version, found.batch_wait_us, found.batch_wait_rows) == (1, 0, 0)
         assert (found.rules, found.routing_key_column) == ((), "")
+        (ongoing,) = rollouts.list_running(connection)
+        assert ongoing.frozen == rollouts.Frozen(p99_us=777)
+        step, guard = ongoing.rollout.policy.steps[0], ongoing.rollout.policy.guard
+        assert (step.min_s, step.on_timeout, guard) == (0.0, OnTimeout.STOP, None)
+        assert ongoing.rollout.latest[0].eta_s is None
     database.close()
 
 
@@ -72,6 +77,23 @@ CREATE TABLE routes (
   actor VARCHAR NOT NULL, reason VARCHAR NOT NULL, created_unix_ms BIGINT NOT NULL
 );
 INSERT INTO routes VALUES (3, 'm', '[{"version": 1, "role": 1, "weight_bp": 10000}]', '[]', '[]', 0.1, 'a', '', 1);
+CREATE TABLE rollouts (
+  model VARCHAR NOT NULL, id BIGINT NOT NULL, version BIGINT NOT NULL, baseline BIGINT NOT NULL,
+  baseline_epoch BIGINT NOT NULL, tau_us BIGINT, policy JSON NOT NULL, state BIGINT NOT NULL, step BIGINT NOT NULL,
+  gate VARCHAR NOT NULL, reason VARCHAR NOT NULL, actor VARCHAR NOT NULL, started_unix_ms BIGINT NOT NULL,
+  ended_unix_ms BIGINT NOT NULL, PRIMARY KEY (model, id)
+);
+CREATE UNIQUE INDEX one_running ON rollouts (model) WHERE state = 1;
+INSERT INTO rollouts VALUES ('m', 1, 2, 1, 3, 777,
+  '{"steps": [{"role": 2, "weight_bp": 100, "min_calls": 5, "timeout_s": 9.0}], "alpha": 0.05}',
+  1, 0, '', '', 'a', 1, 0);
+CREATE TABLE decisions (
+  sequence INTEGER PRIMARY KEY, model VARCHAR NOT NULL, rollout BIGINT NOT NULL, decided_unix_ms BIGINT NOT NULL,
+  step BIGINT NOT NULL, epoch BIGINT NOT NULL, action VARCHAR NOT NULL, gate VARCHAR NOT NULL, reason VARCHAR NOT NULL,
+  verdicts JSON NOT NULL
+);
+INSERT INTO decisions VALUES (1, 'm', 1, 1, 0, 3, 'started', '', '',
+  '[{"gate": "errors", "verdict": "pass", "need": 0, "reason": "", "evidence_json": ""}]');
 """
 
 

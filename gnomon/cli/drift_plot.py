@@ -1,0 +1,72 @@
+"""One monitor as a picture: reference and window as histograms and distribution functions, the KS gap marked."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gnomon.cli.drift_shape import Shape, shape_of
+from gnomon.errors import InvalidInput, Precondition
+from gnomon.evidence import Drift, MonitorDrift
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+REFERENCE, WINDOW, GAP = "#7a8aa0", "#d1603d", "#1b1b1b"
+
+
+def draw(drift: Drift, monitor: MonitorDrift, path: Path) -> None:
+    """Writes a PNG.
+
+    Raises: Precondition: no matplotlib here, or nothing to draw; InvalidInput: a file that cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise Precondition("a picture needs matplotlib: pip install 'gnomon[plots]'") from None
+    shape = shape_of(monitor)
+    if shape is None:
+        raise Precondition(f"{monitor.name!r} of {drift.model!r}: no values to draw ({monitor.rows} rows)")
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    figure.suptitle(_title(drift, monitor), fontsize=11)
+    _histograms(left, shape)
+    _functions(right, shape)
+    for axes in (left, right):
+        axes.set_xlabel(_literal(monitor.name))
+        axes.spines[["top", "right"]].set_visible(False)
+    try:
+        figure.savefig(path, dpi=130, format="png")
+    except OSError as error:
+        raise InvalidInput(f"file {str(path)!r}: {error.strerror}") from None
+
+
+def _title(drift: Drift, monitor: MonitorDrift) -> str:
+    numbers = f"PSI {monitor.psi:.3f} (at least {monitor.psi_lower:.3f}), KS {monitor.ks_lo:.3f} to {monitor.ks_hi:.3f}"
+    missing = f"missing {monitor.missing_share:.1%}, trained on {monitor.missing_reference:.1%}"
+    where = f"{drift.model} version {drift.version}: {monitor.name}, {monitor.rows} rows"
+    return _literal(f"{where}\n{numbers}; {missing}")
+
+
+def _literal(text: str) -> str:
+    """A dollar sign in a name is a dollar sign, and no formula."""
+    return text.replace("$", r"\$")
+
+
+def _histograms(axes: "Axes", shape: Shape) -> None:
+    style: dict[str, Any] = {"align": "edge", "width": shape.columns[1] - shape.columns[0]}
+    axes.bar(shape.columns[:-1], shape.reference, color=REFERENCE, alpha=0.55, label="reference", **style)
+    axes.stairs(shape.window, shape.columns, color=WINDOW, linewidth=1.8, label="window")
+    axes.set_ylabel("share of rows")
+    axes.legend(frameon=False)
+
+
+def _functions(axes: "Axes", shape: Shape) -> None:
+    axes.step(shape.edges, shape.reference_below, color=REFERENCE, where="post", label="reference")
+    axes.step(shape.edges, shape.window_below, color=WINDOW, where="post", label="window")
+    at, pair = shape.edges[shape.gap_at], (shape.reference_below[shape.gap_at], shape.window_below[shape.gap_at])
+    axes.plot([at, at], pair, color=GAP, linewidth=2.2, marker="_", markersize=9)
+    where: dict[str, Any] = {"xytext": (10, 0), "textcoords": "offset points", "va": "center"}
+    paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
+    axes.annotate(f"KS {shape.gap:.3f} at {at:.4g}", (at, sum(pair) / 2), bbox=paper, **where)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_ylabel("share of rows below")
+    axes.legend(frameon=False, loc="upper left")

@@ -1,0 +1,117 @@
+"""`gnomon outcomes`: tell the registry what became of predictions, for rollouts with a gate on realised quality."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from gnomon.cli.options import GATEWAY, REGISTRY, Gateway, Registry, TlsCa, TlsCertificate, TlsKey, client_tls, console
+from gnomon.cli.trace import values
+from gnomon.client import GatewayClient, RegistryClient
+from gnomon.domain import Role
+from gnomon.errors import InvalidInput, PredictionNotFound
+from gnomon.evidence import Outcome
+
+app = typer.Typer(no_args_is_help=True, help="What became of predictions.")
+
+BATCH = 1_000
+
+
+class LeftOut(Exception):
+    """An outcome that can be matched with no score, and why."""
+
+
+@app.callback()
+def outcomes() -> None:
+    """What became of predictions."""
+
+
+@app.command()
+def record(
+    name: Annotated[str, typer.Argument(help="The model's name.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV: prediction_id or request_id, label.")],
+    registry: Registry = REGISTRY,
+    gateway: Gateway = GATEWAY,
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+) -> None:
+    """Look up what each prediction had scored, and record it with its label. What was recorded before stays."""
+    told = left_out = new = 0
+    batch: list[Outcome] = []
+    with (
+        RegistryClient(registry) as to,
+        GatewayClient(gateway, tls=client_tls(tls_ca, tls_certificate, tls_key)) as client,
+    ):
+        for row in labels(file):
+            told += 1
+            try:
+                batch.append(outcome_of(traced(client, row), name, row["label"]))
+            except LeftOut as why:
+                left_out += 1
+                console.print(f"[yellow]left out[/yellow] {row}: {why}", highlight=False)
+            if len(batch) == BATCH:
+                new += to.record_outcomes(name, batch)
+                batch.clear()
+        new += to.record_outcomes(name, batch) if batch else 0
+    rest = told - left_out - new
+    console.print(f"{told} outcomes: {new} new, {rest} known or of no running rollout, {left_out} left out")
+    raise typer.Exit(1 if left_out else 0)
+
+
+def labels(file: Path) -> Iterator[dict[str, Any]]:
+    """Raises: InvalidInput: a file, or a line of it, without the columns."""
+    with file.open(newline="") as opened:
+        reader = csv.DictReader(opened)
+        if "label" not in (names := reader.fieldnames or []) or not {"prediction_id", "request_id"} & set(names):
+            raise InvalidInput(f"{file}: columns {', '.join(names)}; label, and prediction_id or request_id expected")
+        for row in reader:
+            try:
+                yield row | {"label": float(row["label"])}
+            except (TypeError, ValueError):
+                raise InvalidInput(
+                    f"{file}, line {reader.line_num}: label {row['label']!r}: a number expected"
+                ) from None
+
+
+def traced(client: GatewayClient, row: dict[str, Any]) -> Any:
+    """Raises: LeftOut."""
+    try:
+        if row.get("prediction_id"):
+            return client.trace(row["prediction_id"])
+        return client.trace(request_id=row["request_id"])
+    except PredictionNotFound as error:
+        raise LeftOut(str(error)) from None
+
+
+def outcome_of(trace: Any, model: str, label: float) -> Outcome:
+    """Raises: LeftOut: of another model, without an answer, of several rows, or without a score."""
+    if trace.status != "answered" or trace.why.role == int(Role.SHADOW) or trace.why.model != model:
+        raise LeftOut(f"{trace.status} by {trace.why.model or 'nobody'}: an answer of {model} expected")
+    return Outcome(
+        prediction_id=trace.prediction_id,
+        version=trace.why.version,
+        epoch=trace.why.epoch,
+        score=score_of(trace),
+        label=label,
+    )
+
+
+def score_of(trace: Any) -> float:
+    """The one score of a traced prediction, as its version names it. Raises: LeftOut."""
+    named, column = trace.version.score.output, trace.version.score.column
+    floats = [tensor for tensor in trace.outputs if tensor.datatype.startswith("FP")]
+    found = [tensor for tensor in floats if tensor.name == named] if named else floats[-1:]
+    if not found:
+        raise LeftOut(f"no score {named!r} among its outputs")
+    tensor = found[0]
+    rows = tensor.shape[0] if tensor.shape else 1
+    if rows != 1:
+        raise LeftOut(f"{rows} rows, and one label")
+    flat = np.array(values(tensor), np.float64)
+    if not -len(flat) <= column < len(flat):
+        raise LeftOut(f"score column {column} of {len(flat)}")
+    return float(flat[column])

@@ -1,0 +1,109 @@
+"""Questions about drift: what the store, the files, gateways and the drift loop know of a version, put together."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gnomon.domain import Version
+from gnomon.drift import DriftPolicy
+from gnomon.errors import InvalidInput, NotFound, Precondition
+from gnomon.evidence import Drift
+from registry.artifacts import Artifacts
+from registry.catalog import Catalog
+from registry.drift import span_of
+from registry.drift_book import Book
+from registry.drift_watch import DriftWatch
+from registry.stats import Stats
+from registry.threads import Lane
+
+POINTS_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Of a version (0: the stable one), in a span (0: what is kept, and now)."""
+
+    model: str
+    version: int = 0
+    from_unix_ms: int = 0
+    to_unix_ms: int = 0
+    points: int = 0
+    with_counts: bool = False
+    monitors: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.points <= POINTS_LIMIT:
+            raise InvalidInput(f"points {self.points}: 0 to {POINTS_LIMIT} expected")
+
+
+class DriftAnswers:
+    """Answers `GetDrift`."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        artifacts: Artifacts,
+        stats: Stats,
+        book: Book,
+        watch: DriftWatch,
+        lanes: tuple[Lane, Lane],
+        now_unix_ms: Callable[[], int],
+        alpha: float,
+    ) -> None:
+        """`lanes`: of the store, and of files and arithmetic."""
+        self._catalog = catalog
+        self._artifacts = artifacts
+        self._stats = stats
+        self._book = book
+        self._watch = watch
+        self._store, self._files = lanes
+        self._now_unix_ms = now_unix_ms
+        self._alpha = alpha
+
+    async def answer(self, asked: Question) -> Drift:
+        """Raises: NotFound: no such model, version or route; Precondition: no profile; as `detailed`."""
+        # Imported here: it brings scipy, which a registry without drift questions need not load.
+        from registry.drift_detail import Told, detailed
+
+        version, others, policy = await self._store.run(self._look_up, asked)
+        told, *beside = [
+            Told(
+                version=each.version,
+                profile=await self._files.run(self._whole, each.profile_sha256),
+                ticks=self._stats.ticks(each.model, each.version),
+            )
+            for each in (version, *others)
+        ]
+        span = span_of(told.ticks, asked.from_unix_ms, asked.to_unix_ms, self._now_unix_ms())
+        rings = self._watch.windows(version.model, version.version)
+        drift = await self._files.run(detailed, asked, policy, told, beside, span, rings, self._alpha)
+        states = await self._store.run(self._book.alarms)
+        since = {
+            key.monitor: round(1000 * state.since_s)
+            for key, state in states.items()
+            if key[:3] == (version.model, version.version, "") and state.alarmed
+        }
+        monitors = [dataclasses.replace(each, since_unix_ms=since.get(each.name, 0)) for each in drift.monitors]
+        return dataclasses.replace(drift, monitors=tuple(monitors), silent=rings.silent() if rings else ())
+
+    def _look_up(self, asked: Question) -> tuple[Version, list[Version], DriftPolicy]:
+        """The version, the other arms of the route where it is the stable one, and the policy."""
+        try:
+            route = self._catalog.get_route(asked.model)
+        except NotFound:
+            if asked.version == 0:
+                raise
+            route = None
+        number = route.stable.version if route and asked.version == 0 else asked.version
+        version = self._catalog.get_version(asked.model, number)
+        if not version.profile_sha256:
+            raise Precondition(
+                f"version {number} of {asked.model!r} was registered without a profile: nothing to compare with"
+            )
+        is_stable = route is not None and route.stable.version == number
+        arms = [arm.version for arm in route.arms if arm.version != number] if route and is_stable else []
+        others = [self._catalog.get_version(asked.model, arm) for arm in arms]
+        return version, [other for other in others if other.profile_sha256], self._book.get_policy(asked.model)
+
+    def _whole(self, sha256: str) -> bytes:
+        return b"".join(self._artifacts.read(sha256))

@@ -1,0 +1,136 @@
+"""What more is told of a judged span: evidence, history, counts, and other arms beside the stable one. CPU-bound."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnomon.drift import DriftPolicy
+from gnomon.errors import ArtifactCorrupt, InvalidInput
+from gnomon.evidence import ArmDrift, Drift, DriftPoint, DriftTick
+from gnomon.stats.alarms import by
+from gnomon.stats.between import ks_between, psi_between
+from gnomon.stats.looks import Rule, look
+from gnomon.stats.profile import Monitor, Profile
+from gnomon.stats.samples import NotEnoughSamples
+from registry.drift import Span, drift_of, of_span
+from registry.drift_answers import Question
+from registry.drift_history import history, of_rings, of_ticks
+from registry.drift_windows import VersionWindows
+
+LISTED_SHARE = 0.05
+
+Counted = tuple[Monitor, NDArray[np.int64]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What is known of one version: its profile, and its ticks."""
+
+    version: int
+    profile: bytes
+    ticks: tuple[DriftTick, ...]
+
+    def counted(self, span: Span) -> list[Counted]:
+        """Each monitor with its counts of a span. Raises: ArtifactCorrupt."""
+        profile = self.read()
+        return list(zip(profile.monitors, profile.split(of_span(self.ticks, span, profile.slots)), strict=True))
+
+    def read(self) -> Profile:
+        try:
+            return Profile.from_bytes(self.profile)
+        except ValueError as error:
+            raise ArtifactCorrupt(f"profile of version {self.version}: {error}") from None
+
+
+def detailed(
+    asked: Question,
+    policy: DriftPolicy,
+    told: Told,
+    others: Sequence[Told],
+    span: Span,
+    rings: VersionWindows | None,
+    alpha: float,
+) -> Drift:
+    """The span judged by the model's policy, with all that was asked for. `rings` reach further back than ticks.
+
+    Raises: ArtifactCorrupt, InvalidInput: a monitor the version does not have.
+    """
+    drift = drift_of(
+        asked.model, told.version, told.profile, told.ticks, span,
+        alpha=alpha, tolerance=policy.psi_tolerance, ks_tolerance=policy.ks_tolerance,
+    )  # fmt: skip
+    profile, counted = told.read(), told.counted(span)
+    chosen = _chosen(asked, [monitor.name for monitor in profile.monitors])
+    effects = rings.design_effects(rings.latest()) if rings is not None and not policy.design_effect else None
+    evidence = _evidence(profile, counted, policy, drift.alpha, effects)
+    more = zip(evidence, _history(asked, profile, told, span, rings), strict=True)
+    monitors = [
+        dataclasses.replace(found, **evidence, history=points, **(_drawn(*counts) if asked.with_counts else {}))
+        for found, counts, (evidence, points) in zip(drift.monitors, counted, more, strict=True)
+        if found.name in chosen
+    ]
+    arms = [arm for other in others for arm in beside(other, told.version, counted, span)]
+    return dataclasses.replace(drift, monitors=tuple(monitors), arms=tuple(arms), ks_tolerance=policy.ks_tolerance)
+
+
+def beside(other: Told, stable: int, counted: Sequence[Counted], span: Span) -> list[ArmDrift]:
+    """The monitors that another arm has by the same name as the stable one, side by side; of a shadow, its scores."""
+    theirs = {monitor.name: (monitor, window) for monitor, window in other.counted(span) if window.any()}
+    return [
+        _arm(other.version, stable, theirs[monitor.name], (monitor, window))
+        for monitor, window in counted
+        if monitor.name in theirs
+    ]
+
+
+def _arm(version: int, against: int, ours: Counted, theirs: Counted) -> ArmDrift:
+    rows, rows_against = int(ours[1].sum()), int(theirs[1].sum())
+    arm = ArmDrift(name=ours[0].name, version=version, against=against, rows=rows, rows_against=rows_against)
+    try:
+        ks, psi = ks_between(*ours, *theirs), psi_between(*ours, *theirs)
+    except NotEnoughSamples:
+        return arm
+    value = math.nan if psi is None else psi.value
+    return dataclasses.replace(arm, ks_lo=ks.lo, ks_hi=ks.hi, ks_p_value=ks.p_value, psi=value)
+
+
+def _chosen(asked: Question, names: Sequence[str]) -> set[str]:
+    unknown = sorted(set(asked.monitors) - set(names))
+    if unknown:
+        raise InvalidInput(f"monitor {unknown[0]!r} of {asked.model!r}: one of {', '.join(names)} expected")
+    return set(asked.monitors or names)
+
+
+def _evidence(
+    profile: Profile,
+    counted: Sequence[Counted],
+    policy: DriftPolicy,
+    level: float,
+    effects: NDArray[np.float64] | None,
+) -> list[dict[str, Any]]:
+    counts = np.concatenate([np.zeros(0, np.int64), *(window for _, window in counted)])
+    rule = Rule(level=level, design_effect=max(1.0, policy.design_effect), min_rows=policy.min_rows)
+    p_values = np.array([finding.p_value for finding in look(profile, counts, rule, effects)])
+    listed = by(p_values, LISTED_SHARE)
+    return [{"p_value": float(p), "listed": bool(is_listed)} for p, is_listed in zip(p_values, listed, strict=True)]
+
+
+def _history(
+    asked: Question, profile: Profile, told: Told, span: Span, rings: VersionWindows | None
+) -> list[tuple[DriftPoint, ...]]:
+    if not asked.points:
+        return [() for _ in profile.monitors]
+    farther = rings is not None and 1000 * rings.reach_s > span.to_unix_ms - span.from_unix_ms
+    if rings is not None and farther and asked.from_unix_ms == 0:
+        return history(profile, of_rings(rings, asked.points))
+    return history(profile, of_ticks(told.ticks, span, asked.points, profile.slots))
+
+
+def _drawn(monitor: Monitor, window: NDArray[np.int64]) -> dict[str, Any]:
+    arrays: dict[str, NDArray[Any]] = {"edges": monitor.edges, "reference": monitor.counts, "window": window}
+    return {name: tuple(array.tolist()) for name, array in arrays.items()}

@@ -1,0 +1,158 @@
+"""The drift loop: observe, decide, apply. One look at a time, callable from a test with the loop off.
+
+Owner: the event loop. Where alarms stand is in the store; here are only the rings of sub-windows, which fill again
+after a restart: until they have, windows are not complete, and nothing is cleared.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gnomon.drift import DriftEvent, DriftEventKind, DriftPolicy
+from gnomon.stats.alarms import State
+from gnomon.stats.profile import Profile
+from registry.alarms import At, Verdict, decide, forget, rule_of
+from registry.artifacts import Artifacts
+from registry.drift_book import Book, Watched
+from registry.drift_windows import VersionWindows
+from registry.events import Events
+from registry.stats import Stats
+from registry.store.drift_alarms import AlarmKey
+from registry.threads import Lane
+
+if TYPE_CHECKING:
+    from gnomon.stats.looks import Finding
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, int]  # model, version
+
+
+@dataclass(slots=True)
+class Seen:
+    """A version's profile and rings, and what the last look at it found."""
+
+    profile: Profile
+    windows: VersionWindows
+    findings: "list[Finding]"
+
+
+class DriftWatch:
+    """Judges every watched version's window at each look."""
+
+    def __init__(
+        self,
+        book: Book,
+        artifacts: Artifacts,
+        stats: Stats,
+        events: Events,
+        lanes: tuple[Lane, Lane],
+        now_unix_s: Callable[[], float],
+        interval_s: float,
+    ) -> None:
+        """`lanes`: of the store, and of files and arithmetic."""
+        self._book = book
+        self._artifacts = artifacts
+        self._stats = stats
+        self._events = events
+        self._store, self._files = lanes
+        self._now_unix_s = now_unix_s
+        self._interval_s = interval_s
+        self._seen: dict[Key, Seen] = {}
+        self._broken: set[str] = set()  # profiles that cannot be read: said once
+
+    async def run(self) -> None:
+        """Looks until it is cancelled; a look that fails is logged and the next one comes."""
+        while True:
+            try:
+                await self.look()
+            except Exception:
+                log.exception("a look at drift failed")
+            await asyncio.sleep(self._interval_s)
+
+    async def look(self) -> None:
+        """One look at every version that takes traffic."""
+        watched, states = await self._store.run(self._book.watched)
+        keys = {(each.model, each.version) for each in watched}
+        self._seen = {key: seen for key, seen in self._seen.items() if key in keys}
+        now_s = self._now_unix_s()
+        gone = [key for key in states if key[:2] not in keys]
+        verdicts = [forget(gone, states, now_s)]
+        for each in watched:
+            try:
+                if not each.policy.muted and await self._observe(each, now_s):
+                    verdicts.append(await self._decided(each, states, now_s))
+            except Exception:  # of one version: the others are looked at all the same
+                log.exception("drift of %s version %d could not be judged", each.model, each.version)
+        for verdict in verdicts:
+            await self._apply(verdict)
+
+    def windows(self, model: str, version: int) -> VersionWindows | None:
+        """The rings of a version that is watched and was heard of."""
+        seen = self._seen.get((model, version))
+        return None if seen is None else seen.windows
+
+    def findings(self, model: str, version: int) -> "list[Finding]":
+        """Of the last look."""
+        seen = self._seen.get((model, version))
+        return [] if seen is None else seen.findings
+
+    async def _observe(self, each: Watched, now_s: float) -> bool:
+        """Feeds a version's rings; False where nothing was ever told of it, or its profile cannot be read."""
+        key = (each.model, each.version)
+        shards = self._stats.shards(*key)
+        if not shards:
+            return key in self._seen
+        tick_s = max(shards.values(), key=lambda tick: tick.tick).tick_s
+        seen = self._seen.get(key)
+        if seen is None or (seen.windows.tick_s, seen.windows.window_s) != (tick_s, each.policy.window_s):
+            profile = seen.profile if seen else await self._profile(each)
+            if profile is None:
+                return False
+            self._seen[key] = seen = Seen(profile, _windows(profile, tick_s, each.policy), [])
+        await self._files.run(seen.windows.feed, shards, self._stats.told(), now_s)
+        await self._files.run(seen.windows.feed_calls, self._stats.calls(*key), now_s)
+        return True
+
+    async def _profile(self, each: Watched) -> Profile | None:
+        if each.profile_sha256 in self._broken:
+            return None
+        try:
+            return await self._files.run(
+                lambda: Profile.from_bytes(b"".join(self._artifacts.read(each.profile_sha256)))
+            )
+        except ValueError as error:
+            self._broken.add(each.profile_sha256)
+            log.error("profile of %s version %d: %s; its drift is not watched", each.model, each.version, error)
+            return None
+
+    async def _decided(self, each: Watched, states: Mapping[AlarmKey, State], now_s: float) -> Verdict:
+        from gnomon.stats.looks import look  # brings scipy, which a registry without traffic need not load
+
+        seen = self._seen[each.model, each.version]
+        window = await self._files.run(seen.windows.latest)
+        rule = rule_of(each.policy, len(seen.profile.monitors), max(self._interval_s, seen.windows.part_s))
+        effects = None if each.policy.design_effect else seen.windows.design_effects(window)
+        seen.findings = await self._files.run(look, seen.profile, window.counts, rule, effects)
+        at = At(model=each.model, version=each.version, level=rule.level, complete=not window.gaps, now_s=now_s)
+        return decide(at, each.policy, seen.findings, states)
+
+    async def _apply(self, verdict: Verdict) -> None:
+        if verdict.states:
+            events = await self._store.run(self._book.apply, verdict)
+            for event in events:
+                log.warning("%s", describe(event))
+            self._events.publish(events)
+
+
+def _windows(profile: Profile, tick_s: float, policy: DriftPolicy) -> VersionWindows:
+    return VersionWindows(profile.slots, len(profile.monitors), tick_s, policy.window_s)
+
+
+def describe(event: DriftEvent) -> str:
+    """For the log: what is raised or cleared, and why."""
+    what = "raised" if event.kind is DriftEventKind.RAISED else "cleared"
+    where = f" in {event.slice}" if event.slice else ""
+    return f"drift alarm {what}: {event.model} version {event.version}, {event.monitor}{where}: {event.reason}"

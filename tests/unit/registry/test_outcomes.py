@@ -1,0 +1,126 @@
+"""What became of predictions, and the gate that judges it."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from gnomon.domain import Role, RolloutState
+from gnomon.errors import InvalidInput, ModelNotFound
+from gnomon.evidence import Outcome
+from gnomon.rollout import Policy, Rollout
+from tests.unit.registry.inside import Inside
+from tests.unit.registry.situations import BASELINE, CANARY, CANDIDATE, MODEL, arm
+
+POLICY = Policy(
+    steps=(dataclasses.replace(CANARY, weight_bp=5_000, min_calls=10),), max_wrong_ratio=1.5, min_outcomes=200
+)
+
+
+def told(epoch: int, version: int, number: int, wrong: int) -> tuple[Outcome, ...]:
+    """So many outcomes of label 1, the first `wrong` of them with a score of 0.4."""
+    return tuple(
+        Outcome(
+            prediction_id=f"{epoch}-{version}-{n}",
+            version=version,
+            epoch=epoch,
+            score=0.4 if n < wrong else 0.6,
+            label=1.0,
+        )
+        for n in range(number)
+    )
+
+
+async def begun(inside: Inside) -> Rollout:
+    rollout = await inside.start(POLICY)
+    inside.serve()
+    return rollout
+
+
+async def outcomes(inside: Inside, ours: tuple[int, int], theirs: tuple[int, int]) -> int:
+    """(known, wrong) of the candidate, and of stable, in the running step."""
+    epoch = inside.route.revision
+    both = (*told(epoch, CANDIDATE, *ours), *told(epoch, BASELINE, *theirs))
+    return await inside.controller.record(MODEL, both)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "state", "verdict"),
+    [
+        ((0, 0), (0, 0), RolloutState.RUNNING, "need_more"),
+        ((300, 0), (0, 0), RolloutState.RUNNING, "need_more"),
+        ((199, 20), (300, 30), RolloutState.RUNNING, "need_more"),
+        ((300, 30), (300, 30), RolloutState.PROMOTED, "pass"),
+        ((300, 5), (300, 30), RolloutState.PROMOTED, "pass"),
+        ((100, 60), (100, 10), RolloutState.STOPPED, "fail"),
+    ],
+)
+async def test_a_candidate_is_judged_by_what_became_of_its_predictions(
+    inside: Inside, ours: tuple[int, int], theirs: tuple[int, int], state: RolloutState, verdict: str
+) -> None:
+    await begun(inside)
+    await outcomes(inside, ours, theirs)
+    seen = await inside.look()
+    assert (seen.state, [(each.gate, each.verdict) for each in seen.latest]) == (state, [("quality", verdict)])
+
+
+async def test_an_outcome_told_twice_counts_once_and_the_first_stands(inside: Inside) -> None:
+    await begun(inside)
+    epoch = inside.route.revision
+    first, *_ = told(epoch, CANDIDATE, 1, 1)
+    other = dataclasses.replace(first, score=0.9)
+    assert await inside.controller.record(MODEL, (first, other, first)) == 1
+    assert await inside.controller.record(MODEL, (other,)) == 0
+    await inside.controller.record(MODEL, told(epoch, BASELINE, 1, 0))
+    assert '"segments": [[1, 1, 0.5]]' in (await inside.look()).latest[0].evidence_json
+
+
+async def test_outcomes_of_no_rollout_are_not_kept(inside: Inside) -> None:
+    before = inside.route.revision
+    assert await inside.controller.record(MODEL, told(before, BASELINE, 5, 0)) == 0
+    await begun(inside)
+    assert await inside.controller.record(MODEL, told(before, BASELINE, 5, 0)) == 0
+    assert await outcomes(inside, (5, 0), (5, 0)) == 10
+    await inside.controller.abort(MODEL, "", "ann")
+    assert await outcomes(inside, (5, 0), (5, 0)) == 0
+
+
+async def test_outcomes_survive_a_restart(inside: Inside) -> None:
+    await begun(inside)
+    await outcomes(inside, (300, 30), (300, 30))
+    inside.restart()
+    inside.serve()
+    inside.count(arm(Role.STABLE, inside.route.revision, 1))
+    assert (await inside.look()).state is RolloutState.PROMOTED
+
+
+async def test_more_ids_than_one_statement_takes(inside: Inside) -> None:
+    await begun(inside)
+    assert await outcomes(inside, (2_500, 0), (2_500, 0)) == 5_000
+    assert await outcomes(inside, (2_500, 0), (2_500, 0)) == 0
+
+
+async def test_outcomes_of_a_model_that_is_none_are_refused(inside: Inside) -> None:
+    with pytest.raises(ModelNotFound):
+        await inside.controller.record("nobody", ())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"prediction_id": ""}, "prediction_id ''"),
+        ({"score": float("nan")}, "score nan"),
+        ({"label": float("inf")}, "label inf"),
+        ({"version": -1}, "version -1"),
+    ],
+)
+def test_an_outcome_is_of_numbers(wrong: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        Outcome(**{"prediction_id": "a", "version": 1, "epoch": 1, "score": 0.5, "label": 1.0} | wrong)
+
+
+def test_a_gate_on_outcomes_asks_for_some() -> None:
+    with pytest.raises(InvalidInput, match="min_outcomes 0: 1 or more"):
+        dataclasses.replace(POLICY, min_outcomes=0)
+    with pytest.raises(InvalidInput, match="wrong_above -1"):
+        dataclasses.replace(POLICY, wrong_above=-1.0)

@@ -1,0 +1,88 @@
+"""A look at a window: on which side of the bar a monitor is, and why."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from gnomon.stats import Bar, Profile, Rule, Sketch, Tolerance, look
+
+rng = np.random.default_rng(9)
+PROFILE = Profile.fit(rng.normal(size=(20_000, 3)).astype(np.float32), names=["temperature", "wind", "pressure"])
+RULE = Rule(level=1e-7)
+
+
+def found(rows=5_000, shift=0.0, scale=1.0, absent=0.0, rule=RULE):
+    values = rng.normal(size=(rows, 3)).astype(np.float32)
+    values[:, 0] = values[:, 0] * scale + shift
+    values[: round(absent * rows), 0] = np.nan
+    sketch = Sketch(PROFILE)
+    sketch.update(values)
+    return look(PROFILE, sketch.counts, rule)
+
+
+def test_clean_windows_are_below_the_bar_and_say_so_with_numbers():
+    for finding in found():
+        assert finding.bar is Bar.BELOW
+        assert finding.psi < 0.02
+        assert finding.psi_lower == 0
+        assert "PSI 0.0" in finding.reason
+
+
+def test_what_moved_is_above_and_its_neighbours_are_not():
+    moved, wind, _ = found(shift=0.4)
+    assert moved.bar is Bar.ABOVE
+    assert moved.psi_lower > 0.02
+    assert moved.ks_lower > 0.05
+    assert moved.p_value < 1e-20
+    assert "PSI" in moved.reason
+    assert "KS" in moved.reason
+    assert wind.bar is Bar.BELOW
+
+
+def test_a_spread_is_found_by_psi_alone():
+    assert found(scale=1.3, rows=3_000)[0].reason.startswith("PSI")
+
+
+def test_certain_and_harmless_is_not_above():
+    """A tenth of a standard deviation in a hundred thousand rows: no doubt about it, and nobody's business."""
+    finding = found(shift=0.1, rows=100_000)[0]
+    assert finding.p_value < 1e-20
+    assert finding.bar is Bar.BETWEEN
+    strict = Rule(level=1e-7, tolerance=Tolerance(psi=0.005, ks=0.01))
+    assert found(shift=0.1, rows=100_000, rule=strict)[0].bar is Bar.ABOVE
+
+
+def test_large_and_uncertain_is_not_above():
+    assert found(shift=0.3, rows=300)[0].bar is not Bar.ABOVE
+
+
+def test_values_that_go_missing_are_above():
+    finding = found(absent=0.2)[0]
+    assert finding.bar is Bar.ABOVE
+    assert finding.missing_share == pytest.approx(0.2)
+    assert "20.0% missing against 0.0%" in finding.reason
+
+
+def test_a_column_that_is_missing_altogether_is_above_without_distances():
+    finding = found(absent=1.0)[0]
+    assert finding.bar is Bar.ABOVE
+    assert np.isnan(finding.psi)
+
+
+def test_too_few_rows_are_unknown():
+    finding = found(rows=199, shift=5.0)[0]
+    assert (finding.bar, finding.rows, finding.reason) == (Bar.UNKNOWN, 199, "199 rows, 200 needed")
+    assert np.isnan(finding.p_value)
+
+
+def test_dependent_rows_count_for_less():
+    alone = found(shift=0.25, rows=5_000)[0]
+    assert alone.bar is Bar.ABOVE
+    assert found(shift=0.25, rows=5_000, rule=dataclasses.replace(RULE, design_effect=10))[0].bar is Bar.BETWEEN
+
+
+@pytest.mark.parametrize(("field", "value"), [("level", 0), ("clear", 2), ("design_effect", 0.5)])
+def test_a_rule_out_of_range_is_refused(field, value):
+    with pytest.raises(ValueError, match=f"{field} must be .* got {value}"):
+        Rule(**{"level": 0.1, field: value})
