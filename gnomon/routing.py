@@ -6,8 +6,9 @@ gateway's Explain, and in a notebook:
 A call goes to the version it names; else to that of the first rule that takes it; else by its key, if it has one; else
 by turn. A key falls into one of 10 000 buckets, whatever the route. Canary arms own the outermost buckets: the first
 the lowest, the second the highest, and so on inwards. Raising a weight moves keys from the stable arm to the canary,
-none back, and none between two canaries (between three that cannot be had). Without a key, a sequence that visits every
-bucket once in 10 000 calls gives each arm its weight exactly.
+none back, and none between two canaries (between three that cannot be had). A canary that stands before the stable arm
+in its route is held back: it owns the very highest, which a version that grows comes to last. Without a key, a sequence
+that visits every bucket once in 10 000 calls gives each arm its weight exactly.
 """
 
 import hashlib
@@ -60,6 +61,14 @@ def role_of(route: Route, version: int) -> Role:
     return next((arm.role for arm in route.arms if arm.version == version), Role.STABLE)
 
 
+def _from_below(route: Route) -> tuple[Arm, ...]:
+    """The arms that answer, in the order of the buckets they own."""
+    arms = [arm for arm in route.arms if arm.role is not Role.SHADOW]
+    place = arms.index(route.stable)
+    held, grown = arms[:place], arms[place + 1 :]
+    return (*grown[::2], arms[place], *grown[1::2][::-1], *held[::-1])
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A route, made ready to be asked."""
@@ -77,7 +86,7 @@ class Table:
     @classmethod
     def build(cls, route: Route) -> "Table":
         bounds, end = [], 0
-        for arm in (*route.canaries[::2], route.stable, *route.canaries[1::2][::-1]):
+        for arm in _from_below(route):
             end += arm.weight_bp
             bounds.append((end, arm))
         ruled = [

@@ -66,7 +66,7 @@ def _arms(rollout: Rollout, index: int) -> tuple[Arm, ...]:
     if rollout.policy.phase(index) is Phase.GUARD:
         new = Arm(version=rollout.version, role=Role.STABLE, weight_bp=step.weight_bp)
         old = Arm(version=rollout.baseline, role=Role.CANARY, weight_bp=_held_back(step))
-        return (new, old) if old.weight_bp else (new,)
+        return (old, new) if old.weight_bp else (new,)  # before the stable arm: who has had the candidate keeps it
     stable_bp = ALL_BP if step.role is Role.SHADOW else ALL_BP - step.weight_bp
     stable = Arm(version=rollout.baseline, role=Role.STABLE, weight_bp=stable_bp)
     return stable, Arm(version=rollout.version, role=step.role, weight_bp=step.weight_bp)

@@ -44,7 +44,7 @@ async def test_after_the_last_step_the_candidate_is_stable_and_the_old_version_h
     guarded = await in_guard(inside)
     assert (guarded.state, guarded.step) == (RolloutState.GUARD, 1)
     assert [decision.action for decision in guarded.decisions] == ["started", "guarded"]
-    assert weights(inside) == [(2, "STABLE", 9_500), (1, "CANARY", 500)]
+    assert weights(inside) == [(1, "CANARY", 500), (2, "STABLE", 9_500)]
     assert len(inside.route.latency_thresholds_us) == 3, "the candidate is still held to stable's p99 of before"
     assert inside.stages == {1: "PRODUCTION", 2: "STAGING"}
 
@@ -105,7 +105,7 @@ async def test_silence_under_the_guard_pauses_it(inside: Inside) -> None:
     inside.serve()
     held = await inside.look(later_s=7.9)
     assert (held.state, held.gate) == (RolloutState.PAUSED, "timeout")
-    assert weights(inside) == [(2, "STABLE", 9_500), (1, "CANARY", 500)]
+    assert weights(inside) == [(1, "CANARY", 500), (2, "STABLE", 9_500)]
     resumed = await inside.controller.resume("m", "", "ann")
     assert resumed.state is RolloutState.GUARD
 

@@ -1,9 +1,15 @@
 """A route's rules under a rollout of version 2 over version 1: they hold as long as their version may answer."""
 
-from gnomon.domain import Route
+import dataclasses
+
+import pytest
+
+from gnomon.domain import ALL_BP, Route
+from gnomon.rollout import Guard
+from gnomon.routing import Table
 from gnomon.rules import RouteRule
 from registry.rollout.routes import promoted_route, step_route, stopped_route
-from tests.unit.registry.situations import rollout, route
+from tests.unit.registry.situations import CANARY, CANDIDATE, POLICY, SHADOW, rollout, route
 
 
 def ruled() -> Route:
@@ -35,3 +41,21 @@ def test_a_candidate_that_was_stopped_is_sent_nothing_not_even_by_a_rule() -> No
     stopped = stopped_route(rollout(1), ruled(), "ann", "errors")
     assert names(stopped) == ["to-1", "to-3"]
     assert stopped.loaded == (1, 3)
+
+
+@pytest.mark.parametrize("holdback_bp", [0, 1, 500, 5_000])
+def test_who_has_had_the_candidate_keeps_it_to_the_end_and_through_the_guard(holdback_bp: int) -> None:
+    steps = tuple(dataclasses.replace(CANARY, weight_bp=weight_bp) for weight_bp in (1, 100, 5_000))
+    policy = dataclasses.replace(
+        POLICY, steps=(SHADOW, *steps), guard=Guard(min_s=1.0, min_calls=10, holdback_bp=holdback_bp)
+    )
+    given, had = rollout(policy=policy), set[int]()
+    routes = [step_route(given, index, None, route()) for index in range(len(policy.whole))]
+    for each in (*routes, promoted_route(given, route(), "ann")):
+        has, first = set[int](), 0
+        for end, arm in Table.build(each).bounds:
+            has |= set(range(first, end)) if arm.version == CANDIDATE else set()
+            first = end
+        assert had <= has
+        had = has
+    assert len(had) == ALL_BP
