@@ -132,7 +132,7 @@ def _check_step(index: int, step: Step) -> None:
 
 
 def _check_comparing(policy: Policy, field: str) -> None:
-    answering = [step for index, step in enumerate(policy.steps) if policy.phase(index) is Phase.CANARY]
+    answering = [step for index, step in enumerate(policy.whole) if policy.phase(index) in ANSWERS]
     if all(step.weight_bp == ALL_BP for step in answering):
         raise InvalidInput(f"{field}: no canary step leaves stable any calls to compare with; add one below 100 %")
     if policy.guard is not None and policy.guard.holdback_bp == 0:

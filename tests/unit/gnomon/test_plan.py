@@ -32,6 +32,8 @@ CAN = {
         SHADOW, CANARY, ALL, guard=GUARD, max_latency_ratio=1.5, p99_budget_us=9, max_disagreement_share=0.05
     ),
     "at once to all traffic, on an absolute gate": policy(ALL, max_error_share=0.01),
+    "from the shadow into the guard": policy(SHADOW, guard=GUARD, max_latency_ratio=1.5, max_score_ks=0.1),
+    "all traffic at once, compared in the guard": policy(SHADOW, ALL, guard=GUARD, max_latency_ratio=1.5),
     "a yes, and a pause where nobody says it": policy(step(CANARY, needs_approval=True, on_timeout=OnTimeout.HOLD)),
     "few pairs, but a budget": policy(step(SHADOW, min_calls=9), CANARY, max_latency_ratio=1.5, p99_budget_us=9),
     "a guard without hold-back, on absolute gates": policy(

@@ -5,7 +5,7 @@ import dataclasses
 from gnomon.domain import Role, RolloutState
 from gnomon.rollout import Guard, Policy, Rollout
 from tests.unit.registry.inside import Inside
-from tests.unit.registry.situations import BASELINE, CANARY, CANDIDATE, arm
+from tests.unit.registry.situations import BASELINE, CANARY, CANDIDATE, SHADOW, arm, pairs
 
 GUARDED = Policy(
     steps=(dataclasses.replace(CANARY, min_calls=100),),
@@ -108,6 +108,16 @@ async def test_silence_under_the_guard_pauses_it(inside: Inside) -> None:
     assert weights(inside) == [(1, "CANARY", 500), (2, "STABLE", 9_500)]
     resumed = await inside.controller.resume("m", "", "ann")
     assert resumed.state is RolloutState.GUARD
+
+
+async def test_a_shadow_may_lead_straight_into_the_guard(inside: Inside) -> None:
+    await inside.start(dataclasses.replace(GUARDED, steps=(SHADOW,)))
+    inside.serve()
+    epoch = inside.route.revision
+    inside.count(arm(Role.STABLE, epoch, 400, us=7_000), arm(Role.SHADOW, epoch, 400), pairs(epoch, 400))
+    assert (await inside.look()).state is RolloutState.GUARD
+    assert weights(inside) == [(2, "STABLE", 9_500), (1, "CANARY", 500)]
+    assert inside.route.latency_thresholds_us[1] > 6_900, "stable's p99 of the shadow step"
 
 
 async def test_without_a_hold_back_the_old_version_is_kept_warm(inside: Inside) -> None:
