@@ -2,10 +2,11 @@
 
     from gnomon.stats import Profile, Sketch
 
-    profile = Profile.fit(training_rows)
-    sketch = Sketch(profile)
-    sketch.update(live_rows)
-    verdicts = judge(profile, sketch.counts)
+    profile = Profile.fit(training_rows)  # an array, or a table of pandas, polars or pyarrow
+    window = Sketch(profile)
+    window.update(live_rows)
+    window.psi(), window.ks()  # by feature
+    verdicts = window.judge()
 
 Names are imported when first used: a process that counts latencies must not pay for a compiler it does not need.
 """
@@ -15,21 +16,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gnomon.stats.binner import Binner
+    from gnomon.stats.cold_start import ColdStart
     from gnomon.stats.drift import KsResult, MonitorVerdict, PsiResult, judge, ks, missing, psi
     from gnomon.stats.latency import Histogram
-    from gnomon.stats.profile import Monitor, Profile
+    from gnomon.stats.monitor import Monitor
+    from gnomon.stats.nominal import ChiSquareResult, OutsideResult, ShareResult
+    from gnomon.stats.profile import Profile
     from gnomon.stats.samples import NotEnoughSamples
     from gnomon.stats.sketch import Sketch
 
 _HOMES = {
     "Binner": "binner",
+    "ChiSquareResult": "nominal",
+    "ColdStart": "cold_start",
     "Histogram": "latency",
     "KsResult": "drift",
-    "Monitor": "profile",
+    "Monitor": "monitor",
     "MonitorVerdict": "drift",
     "NotEnoughSamples": "samples",
+    "OutsideResult": "nominal",
     "Profile": "profile",
     "PsiResult": "drift",
+    "ShareResult": "nominal",
     "Sketch": "sketch",
     "judge": "drift",
     "ks": "drift",
@@ -39,13 +47,17 @@ _HOMES = {
 
 __all__ = [
     "Binner",
+    "ChiSquareResult",
+    "ColdStart",
     "Histogram",
     "KsResult",
     "Monitor",
     "MonitorVerdict",
     "NotEnoughSamples",
+    "OutsideResult",
     "Profile",
     "PsiResult",
+    "ShareResult",
     "Sketch",
     "judge",
     "ks",

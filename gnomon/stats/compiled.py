@@ -13,17 +13,17 @@ log = logging.getLogger(__name__)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]  # numba has no types
+class _Cache(FunctionCache):
     """numba's cache of one function, which a full disk or a folder that went away only makes useless."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         with contextlib.suppress(OSError):
-            return super().load_overload(sig, target_context)
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
-            super().save_overload(sig, data)
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
         except OSError as error:
             log.warning("compiled code of %s is not kept for the next process: %s", self._name, error)
 
@@ -39,7 +39,7 @@ def njit(**options: Any) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         compiled = numba.njit(**options)(function)
         try:
-            compiled._cache = _Cache(function)  # what `cache=True` does with a cache that fails loudly
+            compiled._cache = _Cache(function)  # type: ignore[no-untyped-call]  # as cache=True does
         except RuntimeError as error:  # numba found no place
             log.info("%s", error)
         return compiled  # type: ignore[no-any-return]
