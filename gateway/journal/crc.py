@@ -10,6 +10,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.stats.compiled import njit
+
 Words = NDArray[np.uint64]
 Tables = NDArray[np.uint32]
 
@@ -49,7 +51,7 @@ def _eight(tables: Tables, word: Any, first: Any) -> Any:
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@njit(nogil=True)
 def crc32(words: Words, first: np.uint64, last: np.uint64, tables: Tables) -> np.uint32:
     """Of words [first, last)."""
     crc = np.uint32(0xFFFFFFFF)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gateway.journal.crc import TABLES, Tables, Words, crc32
 from gateway.journal.format import DATATYPES, NUMPY_OF, PREDICTION, PREDICTION_DTYPE, RULE_NAMES, STATUS_NAMES
+from gnomon.stats.compiled import njit
 
 HEAD_WORDS = PREDICTION_DTYPE.itemsize // 8
 WHOLE, OTHER, TORN, MALFORMED = range(4)  # how a walk ended: at its end, before a frame of another kind, or a bad one
@@ -43,7 +44,7 @@ def _text_words(words: Words, at: Any) -> Any:
     return _words_of(_field(words[at + _ONE], 48, 16) + _field(words[at + np.uint64(2)], 32, 16))
 
 
-@numba.njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _elements_fit(words: Words, at: np.uint64, size: np.uint64, count: np.uint64) -> bool:
     """Whether `size` bytes at word `at` are `count` elements of BYTES, each behind its length."""
     done = np.uint64(0)
@@ -60,7 +61,7 @@ def _elements_fit(words: Words, at: np.uint64, size: np.uint64, count: np.uint64
     return bool(done == size)
 
 
-@numba.njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _tensor_end(words: Words, at: np.uint64, end: np.uint64) -> np.uint64:
     """The word behind the tensor at `at`; 0 where it does not fit before `end`, or its size and shape differ."""
     head = words[at]
@@ -87,7 +88,7 @@ def _tensor_end(words: Words, at: np.uint64, end: np.uint64) -> np.uint64:
     return after if count * _WIDTHS[datatype] == size else np.uint64(0)
 
 
-@numba.njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _sound(words: Words, at: np.uint64, end: np.uint64) -> bool:
     """Whether a prediction frame's parts fill it exactly."""
     if at + _HEAD > end:
@@ -106,7 +107,7 @@ def _sound(words: Words, at: np.uint64, end: np.uint64) -> bool:
     return bool(place == end)
 
 
-@numba.njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _walk(
     words: Words, start: int, end: int, tables: Tables, offsets: Offsets, headers: NDArray[np.uint64]
 ) -> tuple[int, int, int]:
@@ -166,7 +167,7 @@ def _alike(words: Words, one: Any, other: Any) -> Any:
     return True
 
 
-@numba.njit(nogil=True, cache=True)
+@njit(nogil=True)
 def alike(words: Words, offsets: Offsets, numbers: NDArray[np.int32], first: NDArray[np.int64]) -> int:
     """Numbers (n,) the groups of frames that look alike, in the order they are met; `first` is the first of each.
 
@@ -186,7 +187,7 @@ def alike(words: Words, offsets: Offsets, numbers: NDArray[np.int32], first: NDA
     return found
 
 
-@numba.njit(nogil=True, cache=True)
+@njit(nogil=True)
 def gather(words: Words, offsets: Offsets, matrix: NDArray[np.uint64]) -> None:
     """Copies frames of one size, (n, words of a frame)."""
     for row in range(len(offsets)):

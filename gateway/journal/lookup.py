@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gateway.journal.crc import Words
 from gateway.journal.format import PREDICTION
 from gateway.journal.kernels import HEAD_WORDS
+from gnomon.stats.compiled import njit
 
 EVERY = 64  # predictions from one entry to the next
 PROBES = 6
@@ -38,7 +39,7 @@ def _id_bytes(words: Words, at: Any) -> Any:
     return words[at + _ONE] >> np.uint64(48)
 
 
-@numba.njit(nogil=True, cache=True)
+@njit(nogil=True)
 def hash_of(words: Words, at: np.uint64, length: np.uint64) -> np.uint64:
     """Of `length` bytes from word `at` on."""
     found = _BASIS
@@ -50,7 +51,7 @@ def hash_of(words: Words, at: np.uint64, length: np.uint64) -> np.uint64:
     return np.uint64(found ^ (found >> np.uint64(33)))
 
 
-@numba.njit(nogil=True, cache=True)
+@njit(nogil=True)
 def outline(
     words: Words, start: int, end: int, entries: Numbers, others: Numbers, span: Numbers
 ) -> tuple[int, int, int, int]:
@@ -81,7 +82,7 @@ def outline(
     return found, other, seen, int(at) << 3
 
 
-@numba.njit(nogil=True, cache=True)
+@njit(nogil=True)
 def note_ids(words: Words, start: int, end: int, bits: NDArray[np.uint8], prints: NDArray[np.uint16]) -> None:
     """Sets the bits of all request ids of the frames in bytes [start, end); there are 8 * len(bits), a power of two.
 
@@ -106,7 +107,7 @@ def note_ids(words: Words, start: int, end: int, bits: NDArray[np.uint8], prints
         at += size
 
 
-@numba.njit(nogil=True, cache=True)
+@njit(nogil=True)
 def may_hold(bits: NDArray[np.uint8], value: np.uint64) -> bool:
     """Whether an id of that hash may have been noted."""
     mask, step = np.uint64(8 * len(bits) - 1), (value >> np.uint64(32)) | _ONE
@@ -117,7 +118,7 @@ def may_hold(bits: NDArray[np.uint8], value: np.uint64) -> bool:
     return True
 
 
-@numba.njit(nogil=True, cache=True)
+@njit(nogil=True)
 def find_sequence(words: Words, start: int, end: int, sequence: np.uint64) -> int:
     """Offset of the prediction of that sequence in bytes [start, end), -1 for none."""
     at, last = np.uint64(start) >> np.uint64(3), np.uint64(end) >> np.uint64(3)
@@ -131,7 +132,7 @@ def find_sequence(words: Words, start: int, end: int, sequence: np.uint64) -> in
     return -1
 
 
-@numba.njit(nogil=True, cache=True)
+@njit(nogil=True)
 def find_request(words: Words, start: int, end: int, wanted: Words, length: np.uint64, found: Numbers) -> int:
     """Offsets of the predictions with a request id, `length` bytes in `wanted` (zeros behind it); the newest are kept.
 

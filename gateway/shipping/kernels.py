@@ -4,13 +4,13 @@ No Python per record: a segment of two hundred thousand frames is some twenty ca
 an array of bytes, or of wider words where what they read is aligned to them.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from numba.extending import register_jitable
 from numpy.typing import NDArray
+
+from gnomon.stats.compiled import njit
 
 Octets = NDArray[np.uint8]
 Longs = NDArray[np.int64]
@@ -18,30 +18,8 @@ Longs = NDArray[np.int64]
 DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
-class Kernel:
-    """A function, compiled at its first call; a cache on disk saves the next process that, where one can be written."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self._compiled: Callable[..., Any] | None = None
-
-    def __call__(self, *arguments: Any) -> Any:
-        if self._compiled is None:
-            return self._first(*arguments)
-        return self._compiled(*arguments)
-
-    def _first(self, *arguments: Any) -> Any:
-        try:
-            compiled = numba.njit(cache=True, nogil=True)(self.function)
-            result = compiled(*arguments)
-        except (OSError, RuntimeError):  # nowhere to write, or the place filled up
-            compiled = numba.njit(nogil=True)(self.function)
-            result = compiled(*arguments)
-        self._compiled = compiled
-        return result
-
-
-def _locate(
+@njit(nogil=True)
+def locate(
     memory: Octets, numbers: NDArray[np.uint32], first: Longs, ends: Longs, counts: Longs, wanted: Longs, places: Longs
 ) -> None:
     """Where the wanted tensors of each frame lie.
@@ -73,7 +51,8 @@ def _locate(
             at = following
 
 
-def _transpose(items: Any, begin: Longs, counts: Longs, columns: Any) -> None:
+@njit(nogil=True)
+def transpose(items: Any, begin: Longs, counts: Longs, columns: Any) -> None:
     """Rows of `len(columns)` items, `counts` of them from each `begin` on, into columns (width, rows in all)."""
     width, to = len(columns), 0
     for frame in range(len(begin)):
@@ -85,7 +64,8 @@ def _transpose(items: Any, begin: Longs, counts: Longs, columns: Any) -> None:
             to += 1
 
 
-def _count_elements(memory: Octets, begin: Longs, sizes: Longs, counts: Longs) -> None:
+@njit(nogil=True)
+def count_elements(memory: Octets, begin: Longs, sizes: Longs, counts: Longs) -> None:
     """How many elements each BYTES tensor has; -1 for one that is not made of elements."""
     for row in range(len(begin)):
         at, end, count = begin[row], begin[row] + sizes[row], 0
@@ -98,7 +78,8 @@ def _count_elements(memory: Octets, begin: Longs, sizes: Longs, counts: Longs) -
         counts[row] = count if at == end else -1
 
 
-def _elements(memory: Octets, begin: Longs, counts: Longs, places: Longs, sizes: Longs) -> None:
+@njit(nogil=True)
+def elements(memory: Octets, begin: Longs, counts: Longs, places: Longs, sizes: Longs) -> None:
     """Where each element lies, tensor after tensor, and its bytes."""
     to = 0
     for row in range(len(begin)):
@@ -117,7 +98,8 @@ def _length(memory: Octets, at: Any) -> Any:
     return low | (np.int64(memory[at + 2]) << 16) | (np.int64(memory[at + 3]) << 24)
 
 
-def _pack(memory: Octets, begin: Longs, sizes: Longs, packed: Octets) -> None:
+@njit(nogil=True)
+def pack(memory: Octets, begin: Longs, sizes: Longs, packed: Octets) -> None:
     """Strings from where they lie, back to back."""
     to = 0
     for row in range(len(begin)):
@@ -127,7 +109,8 @@ def _pack(memory: Octets, begin: Longs, sizes: Longs, packed: Octets) -> None:
         to += sizes[row]
 
 
-def _hexadecimal(ids: Octets, text: Octets) -> None:
+@njit(nogil=True)
+def hexadecimal(ids: Octets, text: Octets) -> None:
     """Ids (n, 16) as UUIDs are written, (n, 36)."""
     for row in range(len(ids)):
         to = 0
@@ -138,11 +121,3 @@ def _hexadecimal(ids: Octets, text: Octets) -> None:
             text[row, to] = DIGITS[ids[row, octet] >> np.uint8(4)]
             text[row, to + 1] = DIGITS[ids[row, octet] & np.uint8(15)]
             to += 2
-
-
-locate = Kernel(_locate)
-transpose = Kernel(_transpose)
-count_elements = Kernel(_count_elements)
-elements = Kernel(_elements)
-pack = Kernel(_pack)
-hexadecimal = Kernel(_hexadecimal)

@@ -2,10 +2,11 @@
 
     from gnomon.stats import Profile, Sketch
 
-    profile = Profile.fit(training_rows)
-    sketch = Sketch(profile)
-    sketch.update(live_rows)
-    verdicts = judge(profile, sketch.counts)
+    profile = Profile.fit(training_rows)  # an array, or a table of pandas, polars or pyarrow
+    window = Sketch(profile)
+    window.update(live_rows)
+    window.psi(), window.ks()  # by feature
+    verdicts = window.judge()
 
 Names are imported when first used: a process that counts latencies must not pay for a compiler it does not need.
 """
@@ -16,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gnomon.stats.alarms import Bar, Budget, State, Tolerance, by, e_bh, next_state
     from gnomon.stats.binner import Binner
+    from gnomon.stats.cold_start import ColdStart
     from gnomon.stats.design import design_effect, kish
     from gnomon.stats.drift import KsResult, MonitorVerdict, PsiResult, judge, ks, missing, psi
     from gnomon.stats.latency import Histogram
     from gnomon.stats.looks import Finding, Rule, look, thresholds
+    from gnomon.stats.monitor import Monitor
+    from gnomon.stats.nominal import ChiSquareResult, OutsideResult, ShareResult
     from gnomon.stats.polya import polya_log_e
-    from gnomon.stats.profile import Monitor, Profile
+    from gnomon.stats.profile import Profile
     from gnomon.stats.samples import NotEnoughSamples
     from gnomon.stats.sketch import Sketch
     from gnomon.stats.windows import Level, Windows
@@ -30,16 +34,20 @@ _HOMES = {
     "Bar": "alarms",
     "Binner": "binner",
     "Budget": "alarms",
+    "ChiSquareResult": "nominal",
+    "ColdStart": "cold_start",
     "Finding": "looks",
     "Histogram": "latency",
     "KsResult": "drift",
     "Level": "windows",
-    "Monitor": "profile",
+    "Monitor": "monitor",
     "MonitorVerdict": "drift",
     "NotEnoughSamples": "samples",
+    "OutsideResult": "nominal",
     "Profile": "profile",
     "PsiResult": "drift",
     "Rule": "looks",
+    "ShareResult": "nominal",
     "Sketch": "sketch",
     "State": "alarms",
     "Tolerance": "alarms",
@@ -62,6 +70,8 @@ __all__ = [
     "Bar",
     "Binner",
     "Budget",
+    "ChiSquareResult",
+    "ColdStart",
     "Finding",
     "Histogram",
     "KsResult",
@@ -69,9 +79,11 @@ __all__ = [
     "Monitor",
     "MonitorVerdict",
     "NotEnoughSamples",
+    "OutsideResult",
     "Profile",
     "PsiResult",
     "Rule",
+    "ShareResult",
     "Sketch",
     "State",
     "Tolerance",

@@ -2,15 +2,19 @@
 
 Two questions are kept apart. "Is there any drift?" has a p-value, and with enough rows the answer is always yes.
 "Is it more than we tolerate?" is what an alarm asks: of the lower confidence bound of PSI, of a significant KS distance
-above its tolerance, and of a significant change in the share of missing values.
+above its tolerance, and of a significant change in the share of missing values. Names have no order and no KS: of
+categories it is the share of values that the reference does not have.
 """
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gnomon.stats import nominal
+from gnomon.stats.nominal import ShareResult
 from gnomon.stats.profile import Monitor, Profile
 from gnomon.stats.samples import NotEnoughSamples
 from gnomon.stats.two_sample import KsResult, PsiResult, ks, missing, psi
@@ -18,7 +22,7 @@ from gnomon.stats.two_sample import KsResult, PsiResult, ks, missing, psi
 __all__ = ["KsResult", "MonitorVerdict", "PsiResult", "judge", "ks", "missing", "psi"]
 
 _MIN_ROWS = 50
-_MISSING_TOLERANCE = 0.05
+_SHARE_TOLERANCE = 0.05
 _NO_PSI = PsiResult(
     value=math.nan, corrected=math.nan, p_value=math.nan, tolerance_p_value=math.nan, lower=math.nan, n=0, groups=0
 )
@@ -88,6 +92,7 @@ def _judge_monitor(
         *_psi_reasons(psi_result, level, tolerance),
         *_ks_reasons(ks_result, level, ks_tolerance),
         *_missing_reasons(monitor, window, level),
+        *_new_reasons(monitor, window, level),
     ]
     alarmed = bool(reasons) and rows >= _MIN_ROWS
     return MonitorVerdict(
@@ -116,6 +121,8 @@ def _psi_or_none(monitor: Monitor, window: NDArray[np.int64], tolerance: float, 
 
 
 def _ks_or_none(monitor: Monitor, window: NDArray[np.int64]) -> KsResult:
+    if monitor.kind == "categorical":  # names have no order
+        return _NO_KS
     try:
         return ks(monitor.counts[:-1], window[:-1], monitor.singleton)
     except NotEnoughSamples:
@@ -135,13 +142,29 @@ def _ks_reasons(result: KsResult, level: float, tolerance: float) -> list[str]:
 
 
 def _missing_reasons(monitor: Monitor, window: NDArray[np.int64], level: float) -> list[str]:
-    share, reference = _missing_share(window), _missing_share(monitor.counts)
-    if not abs(share - reference) > _MISSING_TOLERANCE:
+    return _share_reasons("missing values", nominal.missing_share, monitor, window, level)
+
+
+def _new_reasons(monitor: Monitor, window: NDArray[np.int64], level: float) -> list[str]:
+    if monitor.kind != "categorical":
         return []
-    p_value = missing((int(monitor.counts[-1]), int(monitor.counts.sum())), (int(window[-1]), int(window.sum())))
-    if p_value >= level:
+    return _share_reasons("values not in the reference", nominal.new_share, monitor, window, level)
+
+
+def _share_reasons(
+    what: str,
+    statistic: Callable[[Monitor, NDArray[np.int64]], ShareResult],
+    monitor: Monitor,
+    window: NDArray[np.int64],
+    level: float,
+) -> list[str]:
+    try:
+        found = statistic(monitor, window)
+    except NotEnoughSamples:
         return []
-    return [f"missing values {share:.1%}, {reference:.1%} in the reference, p = {p_value:.1e} < {level:.1e}"]
+    if not (abs(found.share - found.reference) > _SHARE_TOLERANCE and found.p_value < level):
+        return []
+    return [f"{what} {found.share:.1%}, {found.reference:.1%} in the reference, p = {found.p_value:.1e} < {level:.1e}"]
 
 
 def _missing_share(counts: NDArray[np.int64]) -> float:
@@ -154,7 +177,7 @@ def _calm_reason(rows: int, psi_result: PsiResult, ks_result: KsResult, toleranc
         return f"too few rows: {rows}, at least {_MIN_ROWS} needed"
     if math.isnan(psi_result.value):
         return f"too few values that are not missing among {rows} rows, or in the reference"
-    return (
-        f"PSI {psi_result.value:.3f}, at least {psi_result.lower:.3f}, tolerated {tolerance:g}; "
-        f"KS {ks_result.lo:.3f} with p = {ks_result.p_value:.1e}, tolerated {ks_tolerance:g}"
-    )
+    calm = f"PSI {psi_result.value:.3f}, at least {psi_result.lower:.3f}, tolerated {tolerance:g}"
+    if math.isnan(ks_result.lo):
+        return calm
+    return f"{calm}; KS {ks_result.lo:.3f} with p = {ks_result.p_value:.1e}, tolerated {ks_tolerance:g}"

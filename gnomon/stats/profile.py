@@ -4,99 +4,56 @@ A profile is part of a version's artifact. It fixes the bins, so every sketch of
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
-from google.protobuf.message import DecodeError
 from numpy.typing import ArrayLike, NDArray
 
-from gnomon.profile.v1 import profile_pb2
-from gnomon.stats import bins
+from gnomon.stats import stored
+from gnomon.stats.casts import as_numbers, seen_as
+from gnomon.stats.columns import Column, Numbers, columns_of, is_table
+from gnomon.stats.hours import HOURS, Hour, hour_of_week
+from gnomon.stats.monitor import Kind, Monitor
 
+__all__ = ["Hour", "Kind", "Monitor", "Profile"]
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Monitor:
-    """One watched column: its bins and how the reference filled them. Arrays are read-only copies.
-
-    Attributes:
-        name: unique in its profile.
-        tensor: the model input or output it is a column of, `column` counts along the last axis.
-        is_score: an output of the model rather than an input.
-        edges: (n_edges,) float32, strictly ascending, no NaN; bin(x) is the number of edges <= x.
-        counts: (n_edges + 2,) int64, the bins and then one slot for NaN.
-        singleton: (n_edges + 1,) bool, whether the bin can hold one value only.
-
-    Raises:
-        ValueError: the arrays do not fit together.
-    """
-
-    name: str
-    tensor: str
-    column: int
-    is_score: bool
-    edges: NDArray[np.float32]
-    counts: NDArray[np.int64]
-    singleton: NDArray[np.bool_]
-
-    def __post_init__(self) -> None:
-        for field, dtype in (("edges", np.float32), ("counts", np.int64), ("singleton", np.bool_)):
-            array = np.array(getattr(self, field), dtype)
-            array.flags.writeable = False
-            object.__setattr__(self, field, array)
-        if np.isnan(self.edges).any() or (self.edges[1:] <= self.edges[:-1]).any():
-            raise ValueError(f"monitor {self.name!r}: edges must ascend and not be NaN, got {self.edges}")
-        if len(self.counts) != self.slots or len(self.singleton) != self.slots - 1:
-            raise ValueError(
-                f"monitor {self.name!r}: {len(self.edges)} edges need {self.slots} counts and {self.slots - 1} "
-                f"singleton flags, got {len(self.counts)} and {len(self.singleton)}"
-            )
-        if (self.counts < 0).any():
-            raise ValueError(f"monitor {self.name!r}: negative count {self.counts.min()}")
-
-    @property
-    def slots(self) -> int:
-        """How many counters it has: its bins and NaN."""
-        return len(self.edges) + 2
-
-    @classmethod
-    def fit(cls, values: NDArray[np.float32], *, name: str, tensor: str, column: int, is_score: bool) -> Self:
-        """Bins and counts of the reference `values` (n_rows,) float32; all NaN gives one empty bin."""
-        edges = bins.fit_edges(values[~np.isnan(values)])
-        return cls(
-            name=name,
-            tensor=tensor,
-            column=column,
-            is_score=is_score,
-            edges=edges,
-            counts=bins.count(values, edges),
-            singleton=bins.singletons(edges),
-        )
+HOUR_ROWS = 500  # an hour with fewer reference rows is held against the whole
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Profile:
     """The monitors of a version, inputs before scores, all of the same reference rows.
 
+    `hours` are the same rows by hour of the week, in order; `at` chooses one of them.
+
     Raises:
-        ValueError: a monitor's counts do not sum to `rows`, a name is there twice, or an input follows a score.
+        ValueError: a monitor's counts do not sum to `rows`, nor an hour's to its own, a name or an hour is there twice,
+            or an input follows a score.
     """
 
     monitors: tuple[Monitor, ...]
     rows: int
     data_sha256: str = ""
+    hours: tuple[Hour, ...] = ()
 
     def __post_init__(self) -> None:
         for monitor in self.monitors:
             if monitor.counts.sum() != self.rows:
                 raise ValueError(f"monitor {monitor.name!r} counts {monitor.counts.sum()} rows, not {self.rows}")
         names = [monitor.name for monitor in self.monitors]
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
-            raise ValueError(f"monitor names must differ, got {min(twice)!r} twice")
+        if len(set(names)) < len(names):
+            raise ValueError(f"monitor names must differ, got {min(n for n in names if names.count(n) > 1)!r} twice")
         scores = [monitor.is_score for monitor in self.monitors]
         if scores != sorted(scores):
             raise ValueError(f"scores must follow inputs, got {names} with is_score {scores}")
+        for hour in self.hours:
+            for monitor, counts in zip(self.monitors, self.split(hour.counts), strict=True):
+                if counts.sum() != hour.rows or (counts < 0).any():
+                    raise ValueError(f"monitor {monitor.name!r} does not count {hour.rows} rows in {hour.hour_of_week}")
+        of_week = [hour.hour_of_week for hour in self.hours]
+        if of_week != sorted(set(of_week)):
+            raise ValueError(f"hours of the week must ascend, got {of_week}")
 
     @classmethod
     def fit(
@@ -106,32 +63,76 @@ class Profile:
         tensor: str = "",
         score: bool = False,
         data_sha256: str = "",
+        *,
+        categorical: Collection[str] = (),
+        dtype: str | None = None,
+        by_hour_of_week: ArrayLike | None = None,
     ) -> Self:
         """Fit one monitor a column.
 
         Args:
-            data: (n_rows, n_columns) or (n_rows,) numbers, cast to float32; or a frame with `columns` and `to_numpy()`.
-            names: one a column; default the frame's column names, else tensor[0], tensor[1] …
+            data: (n_rows, n_columns) or (n_rows,) numbers; or a table: a mapping of columns, a DataFrame of pandas or
+                polars, a pyarrow Table. In a table text, truth values and coded columns are categorical.
+            names: one a column of an array, default tensor[0], tensor[1] …; which columns of a table, default all.
             tensor: the model input (or output, with `score`) these are the columns of.
+            categorical: names of columns whose whole numbers are names, not quantities.
+            dtype: float32, float64 or int64, as which numbers are seen. Default: those of an array as float32, what a
+                served model is given; those of a table in their own type.
+            by_hour_of_week: the time (n_rows,) of each row, as seconds since 1970 or datetime64; then `at` chooses.
 
         Raises:
-            ValueError: no rows, not numeric, or as many names as there are not columns.
+            ValueError: no rows, not numeric, as many names as there are not columns, or as many times as not rows.
         """
-        if names is None and hasattr(data, "columns"):
-            names = [str(column) for column in data.columns]
-        table = as_float32(data.to_numpy() if hasattr(data, "to_numpy") else data)
-        n_rows, n_columns = table.shape
-        if n_rows == 0:
+        columns = _columns(data, names, tensor, dtype, categorical)
+        rows = len(next(iter(columns.values()))) if columns else 0
+        if rows == 0:
             raise ValueError("a profile needs at least 1 row, got 0")
-        if names is None:
-            names = [f"{tensor or 'column'}[{column}]" for column in range(n_columns)]
-        if len(names) != n_columns:
-            raise ValueError(f"{n_columns} columns need {n_columns} names, got {len(names)}")
         monitors = tuple(
-            Monitor.fit(table[:, column], name=name, tensor=tensor, column=column, is_score=score)
-            for column, name in enumerate(names)
+            (Monitor.fit_categories if name in categorical else Monitor.fit)(
+                column, name=name, tensor=tensor, column=place, is_score=score
+            )
+            for place, (name, column) in enumerate(columns.items())
         )
-        return cls(monitors=monitors, rows=n_rows, data_sha256=data_sha256)
+        whole = cls(monitors=monitors, rows=rows, data_sha256=data_sha256)
+        return whole if by_hour_of_week is None else whole._with_hours(columns, hour_of_week(by_hour_of_week))
+
+    def _with_hours(self, columns: Mapping[str, Column], hour_of_row: NDArray[np.int64]) -> Self:
+        from gnomon.stats.sketch import Sketch  # it brings a compiler, which reading a profile does not need
+
+        if hour_of_row.shape != (self.rows,):
+            raise ValueError(f"{self.rows} rows need as many times, got {hour_of_row.shape}")
+        sketch, hours = Sketch(self), []
+        for hour in range(HOURS):
+            rows = np.flatnonzero(hour_of_row == hour)
+            if len(rows):
+                sketch.reset()
+                sketch.update_columns({name: column.take(rows) for name, column in columns.items()})
+                hours.append(Hour(hour_of_week=hour, rows=len(rows), counts=sketch.snapshot()))
+        return dataclasses.replace(self, hours=tuple(hours))
+
+    def at(self, unix_s: float) -> "Profile":
+        """The reference of the hour of the week of that time; the whole, where it has fewer than 500 rows of it.
+
+        Its bins are the same, so counts over either may be added.
+        """
+        wanted = int(hour_of_week([unix_s])[0])
+        found = [hour for hour in self.hours if hour.hour_of_week == wanted and hour.rows >= HOUR_ROWS]
+        return self.recounted(found[0].counts) if found else self
+
+    def recounted(self, counts: NDArray[np.int64]) -> "Profile":
+        """The same bins with another reference, the flat `counts` (slots,) of a sketch; hours are left out.
+
+        For a reference too large to be fitted at once: fit the bins to a sample, sketch all of it, and recount.
+
+        Raises:
+            ValueError: counts of another length, or monitors that count different numbers of rows.
+        """
+        monitors = tuple(
+            dataclasses.replace(monitor, counts=found)
+            for monitor, found in zip(self.monitors, self.split(counts), strict=True)
+        )
+        rows = int(monitors[0].counts.sum()) if monitors else self.rows
+        return Profile(monitors=monitors, rows=rows, data_sha256=self.data_sha256)
 
     @property
     def slots(self) -> int:
@@ -158,47 +159,43 @@ class Profile:
         Raises:
             ValueError: the vector has another length.
         """
-        if counts.shape != (self.slots,):
-            raise ValueError(f"this profile has {self.slots} slots, got counts of shape {counts.shape}")
-        ends = np.cumsum([monitor.slots for monitor in self.monitors])
-        return np.split(counts, ends[:-1]) if self.monitors else []
+        ends = np.cumsum([monitor.slots for monitor in self.monitors], dtype=np.int64)
+        slots = int(ends[-1]) if self.monitors else 0
+        if counts.shape != (slots,):
+            raise ValueError(f"this profile has {slots} slots, got counts of shape {counts.shape}")
+        return [counts[end - monitor.slots : end] for monitor, end in zip(self.monitors, ends.tolist(), strict=True)]
 
     def same_bins(self, other: "Profile") -> bool:
         """Whether counts over both may be added."""
         return self is other or (
             len(self.monitors) == len(other.monitors)
-            and all(
-                mine.name == theirs.name and np.array_equal(mine.edges, theirs.edges)
-                for mine, theirs in zip(self.monitors, other.monitors, strict=True)
-            )
+            and all(mine.same_bins(theirs) for mine, theirs in zip(self.monitors, other.monitors, strict=True))
         )
 
     def extended(self, other: "Profile") -> "Profile":
         """With the monitors of another profile of the same rows, as inputs with scores.
 
         Raises:
-            ValueError: another number of rows, or the union is not a profile.
+            ValueError: another number of rows, or of rows in an hour, or the union is not a profile.
         """
         if other.rows != self.rows:
             raise ValueError(f"profiles of the same rows can be joined, got {self.rows} and {other.rows}")
+        mine, theirs = ({hour.hour_of_week: hour.rows for hour in profile.hours} for profile in (self, other))
+        if mine != theirs:
+            raise ValueError("profiles with the same rows in the same hours of the week can be joined")
         return Profile(
-            monitors=self.monitors + other.monitors, rows=self.rows, data_sha256=self.data_sha256 or other.data_sha256
+            monitors=self.monitors + other.monitors,
+            rows=self.rows,
+            data_sha256=self.data_sha256 or other.data_sha256,
+            hours=tuple(
+                dataclasses.replace(one, counts=np.concatenate([one.counts, two.counts]))
+                for one, two in zip(self.hours, other.hours, strict=True)
+            ),
         )
 
     def to_bytes(self) -> bytes:
         """As a serialised gnomon.profile.v1.Profile; equal profiles give equal bytes."""
-        message = profile_pb2.Profile(rows=self.rows, data_sha256=self.data_sha256)
-        for monitor in self.monitors:
-            message.monitors.add(
-                name=monitor.name,
-                tensor=monitor.tensor,
-                column=monitor.column,
-                is_score=monitor.is_score,
-                edges=monitor.edges.tolist(),
-                counts=monitor.counts.tolist(),
-                singleton=monitor.singleton.tolist(),
-            )
-        return message.SerializeToString(deterministic=True)
+        return stored.write(self.rows, self.data_sha256, self.monitors, self.hours)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -207,36 +204,25 @@ class Profile:
         Raises:
             ValueError: not such a message, or one that is not a valid profile.
         """
-        try:
-            message = profile_pb2.Profile.FromString(data)
-        except DecodeError as error:
-            raise ValueError(f"{len(data)} bytes are not a gnomon.profile.v1.Profile: {error}") from None
-        monitors = tuple(
-            Monitor(
-                name=monitor.name,
-                tensor=monitor.tensor,
-                column=monitor.column,
-                is_score=monitor.is_score,
-                edges=np.array(monitor.edges, np.float32),
-                counts=np.array(monitor.counts, np.int64),
-                singleton=np.array(monitor.singleton, np.bool_),
-            )
-            for monitor in message.monitors
-        )
-        return cls(monitors=monitors, rows=message.rows, data_sha256=message.data_sha256)
+        rows, data_sha256, monitors, hours = stored.read(data)
+        return cls(monitors=monitors, rows=rows, data_sha256=data_sha256, hours=hours)
 
 
-def as_float32(data: ArrayLike) -> NDArray[np.float32]:
-    """As a (n_rows, n_columns) float32 table, a vector as one column; what float32 cannot hold becomes infinite.
-
-    Raises:
-        ValueError: not numbers, or not one or two dimensions.
-    """
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            table = np.asarray(data).astype(np.float32, copy=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"monitored data must be numeric: {error}") from None
-    if table.ndim not in (1, 2):
-        raise ValueError(f"monitored data must have shape (rows, columns), got {table.shape}")
-    return table[:, np.newaxis] if table.ndim == 1 else table
+def _columns(
+    data: Any, names: Sequence[str] | None, tensor: str, dtype: str | None, categorical: Collection[str]
+) -> dict[str, Column]:
+    """The columns to be fitted, by name: of a table as they are or as `dtype`, of an array as `dtype` or float32."""
+    if is_table(data):
+        columns = columns_of(data, names)
+    else:
+        table, dtype = as_numbers(data), dtype or "float32"
+        names = [f"{tensor or 'column'}[{place}]" for place in range(table.shape[1])] if names is None else list(names)
+        if len(names) != table.shape[1]:
+            raise ValueError(f"{table.shape[1]} columns need {table.shape[1]} names, got {len(names)}")
+        if len(set(names)) < len(names):
+            raise ValueError(f"names must differ, got {min(name for name in names if names.count(name) > 1)!r} twice")
+        columns = {name: Numbers(values=table[:, place]) for place, name in enumerate(names)}
+    strangers = [name for name in categorical if name not in columns]
+    if strangers:
+        raise ValueError(f"no column {strangers[0]!r} to be categorical among {sorted(columns)}")
+    return {name: found if name in categorical else seen_as(found, dtype) for name, found in columns.items()}

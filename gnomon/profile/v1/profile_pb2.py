@@ -24,15 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fgnomon/profile/v1/profile.proto\x12\x11gnomon.profile.v1\"Z\n\x07Profile\x12\x0c\n\x04rows\x18\x01 \x01(\x03\x12\x13\n\x0b\x64\x61ta_sha256\x18\x02 \x01(\t\x12,\n\x08monitors\x18\x03 \x03(\x0b\x32\x1a.gnomon.profile.v1.Monitor\"{\n\x07Monitor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06tensor\x18\x02 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x03 \x01(\x05\x12\x10\n\x08is_score\x18\x04 \x01(\x08\x12\r\n\x05\x65\x64ges\x18\x05 \x03(\x02\x12\x0e\n\x06\x63ounts\x18\x06 \x03(\x03\x12\x11\n\tsingleton\x18\x07 \x03(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fgnomon/profile/v1/profile.proto\x12\x11gnomon.profile.v1\"\x82\x01\n\x07Profile\x12\x0c\n\x04rows\x18\x01 \x01(\x03\x12\x13\n\x0b\x64\x61ta_sha256\x18\x02 \x01(\t\x12,\n\x08monitors\x18\x03 \x03(\x0b\x32\x1a.gnomon.profile.v1.Monitor\x12&\n\x05hours\x18\x14 \x03(\x0b\x32\x17.gnomon.profile.v1.Hour\"\xe8\x01\n\x07Monitor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06tensor\x18\x02 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x03 \x01(\x05\x12\x10\n\x08is_score\x18\x04 \x01(\x08\x12\r\n\x05\x65\x64ges\x18\x05 \x03(\x02\x12\x0e\n\x06\x63ounts\x18\x06 \x03(\x03\x12\x11\n\tsingleton\x18\x07 \x03(\x08\x12\x15\n\redges_float64\x18\x14 \x03(\x01\x12\x13\n\x0b\x65\x64ges_int64\x18\x15 \x03(\x10\x12\x0c\n\x04kind\x18\x16 \x01(\t\x12\x31\n\ncategories\x18\x17 \x01(\x0b\x32\x1d.gnomon.profile.v1.Categories\"\x82\x01\n\nCategories\x12+\n\x06values\x18\x01 \x03(\x0b\x32\x1b.gnomon.profile.v1.Category\x12+\n\x06others\x18\x02 \x03(\x0b\x32\x1b.gnomon.profile.v1.Category\x12\x0c\n\x04open\x18\x03 \x01(\x08\x12\x0c\n\x04once\x18\x04 \x01(\x03\"g\n\x08\x43\x61tegory\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x10\n\x06number\x18\x02 \x01(\x12H\x00\x12\x0e\n\x04\x66lag\x18\x03 \x01(\x08H\x00\x12\x0e\n\x04real\x18\x04 \x01(\x01H\x00\x12\x10\n\x06\x62inary\x18\x05 \x01(\x0cH\x00\x42\x07\n\x05value\":\n\x04Hour\x12\x14\n\x0chour_of_week\x18\x01 \x01(\x05\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x0e\n\x06\x63ounts\x18\x03 \x03(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gnomon.profile.v1.profile_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROFILE']._serialized_start=54
-  _globals['_PROFILE']._serialized_end=144
-  _globals['_MONITOR']._serialized_start=146
-  _globals['_MONITOR']._serialized_end=269
+  _globals['_PROFILE']._serialized_start=55
+  _globals['_PROFILE']._serialized_end=185
+  _globals['_MONITOR']._serialized_start=188
+  _globals['_MONITOR']._serialized_end=420
+  _globals['_CATEGORIES']._serialized_start=423
+  _globals['_CATEGORIES']._serialized_end=553
+  _globals['_CATEGORY']._serialized_start=555
+  _globals['_CATEGORY']._serialized_end=658
+  _globals['_HOUR']._serialized_start=660
+  _globals['_HOUR']._serialized_end=718
 # @@protoc_insertion_point(module_scope)

@@ -11,15 +11,21 @@ from gnomon.stats import bins
 FLOATS = st.floats(width=32, allow_nan=False, allow_subnormal=True)
 COLUMNS = hnp.arrays(np.float32, st.integers(1, 600), elements=FLOATS | st.sampled_from([0.0, -0.0, 1.0, np.inf]))
 
+LIMITS = np.iinfo(np.int64)
+WHOLE = hnp.arrays(np.int64, st.integers(1, 600), elements=st.integers(-5, 5) | st.integers(LIMITS.min, LIMITS.max))
+WIDE = hnp.arrays(
+    np.float64, st.integers(1, 600), elements=st.floats(allow_nan=False) | st.sampled_from([0.0, -0.0, 1])
+)
+
 
 @settings(max_examples=60, deadline=None)
-@given(values=COLUMNS)
+@given(values=COLUMNS | WHOLE | WIDE)
 def test_any_column_is_within_budget_and_empty_bins_lie_beside_an_atom_or_outside(values):
     edges = bins.fit_edges(values)
-    assert len(edges) + 1 <= bins.BINS
-    assert edges.dtype == np.float32
+    assert len(edges) + 1 <= bins.BINS + 2
+    assert edges.dtype == values.dtype
     assert (np.diff(edges) > 0).all() or np.isinf(edges).any()
-    assert not np.isneginf(edges).any()
+    assert not np.isin(bins.extremes(edges.dtype)[0], edges).any()
     counts = bins.count(values, edges)
     assert counts.sum() == len(values)
     alone = bins.singletons(edges)
@@ -31,7 +37,9 @@ def test_any_column_is_within_budget_and_empty_bins_lie_beside_an_atom_or_outsid
 
 def test_a_continuous_column_gets_240_bins_of_equal_mass():
     values = np.random.default_rng(1).normal(size=24_000).astype(np.float32)
-    counts = bins.count(values, bins.fit_edges(values))[:-1]
+    below, *counts, above, missing = bins.count(values, bins.fit_edges(values))
+    counts = np.array(counts)
+    assert (below, above, missing) == (0, 0, 0)
     assert len(counts) == 240
     assert counts.min() >= 98
     assert counts.max() <= 102
@@ -41,7 +49,7 @@ def test_a_continuous_column_gets_240_bins_of_equal_mass():
 def test_each_of_at_most_240_distinct_values_has_a_bin_of_its_own(distinct):
     values = np.repeat(np.arange(distinct, dtype=np.float32) * 3 - 7, 5)
     edges = bins.fit_edges(values)
-    assert len(edges) + 1 <= 240
+    assert len(edges) + 1 <= 242
     assert np.count_nonzero(bins.count(values, edges)) == distinct
 
 
@@ -65,8 +73,31 @@ def test_many_atoms_keep_the_budget_and_lose_the_lightest_first():
     atoms = np.repeat(np.arange(150), np.linspace(100, 300, 150).astype(int))
     values = np.concatenate([atoms, rng.uniform(0, 150, 2_000)]).astype(np.float32)
     edges = bins.fit_edges(values)
-    assert len(edges) + 1 <= 240
+    assert len(edges) + 1 <= 242
     assert bins.singletons(edges)[np.searchsorted(edges, np.float32(149), "right")]
+
+
+@settings(max_examples=60, deadline=None)
+@given(values=WHOLE | COLUMNS | WIDE)
+def test_the_first_bin_is_below_the_reference_and_the_last_above(values):
+    edges = bins.fit_edges(values)
+    lowest, highest = bins.extremes(values.dtype)
+    counts = bins.count(values, edges)[:-1]
+    assert bool(counts[0] == 0) == bool(values.min() > lowest[0])
+    assert bool(counts[-1] == 0) == bool(values.max() < highest[0])
+    if values.min() > lowest[0]:
+        assert edges[0] == values.min()
+    if values.max() < highest[0]:
+        assert edges[-1] == bins.above(np.array([values.max()]))[0]
+
+
+def test_neighbours_that_float32_cannot_tell_apart_have_bins_of_their_own():
+    for dtype in (np.int64, np.float64):
+        values = np.repeat(np.array([2**40, 2**40 + 1, 2**40 + 2], dtype), 5)
+        edges = bins.fit_edges(values)
+        assert np.count_nonzero(bins.count(values, edges)) == 3
+        whole = bins.singletons(edges)
+        assert (whole[1:4] if dtype is np.int64 else ~whole[[0, -1]]).all()
 
 
 def test_infinities_have_bins():

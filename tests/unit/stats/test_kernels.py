@@ -17,10 +17,12 @@ from gnomon.stats.profile import Monitor, Profile
 
 TINY = np.float32(1e-45)
 AWKWARD = [np.nan, -np.nan, np.inf, -np.inf, 0.0, -0.0, TINY, -TINY, 1e-40, -1e-40, 3.4028235e38, -3.4028235e38]
+LIMITS = np.iinfo(np.int64)
+AWKWARD_WHOLE = np.array([LIMITS.min, LIMITS.min + 1, -1, 0, 1, 1 << 24, (1 << 53) + 1, LIMITS.max - 1, LIMITS.max])
 FLOATS = st.floats(width=32, allow_nan=False, allow_subnormal=True)
 
 
-def profile_of(*columns):
+def profile_of(*columns, kind="float32"):
     monitors = [
         Monitor(
             name=str(index),
@@ -29,7 +31,8 @@ def profile_of(*columns):
             is_score=False,
             edges=edges,
             counts=np.zeros(len(edges) + 2, np.int64),
-            singleton=bins.singletons(np.asarray(edges, np.float32)),
+            singleton=bins.singletons(np.asarray(edges, kind)),
+            kind=kind,
         )
         for index, edges in enumerate(columns)
     ]
@@ -37,24 +40,23 @@ def profile_of(*columns):
 
 
 def around(edges):
-    """Values at the edges, one float32 to each side, and everything awkward."""
-    edges = np.asarray(edges, np.float32)
+    """Values at the edges, the next one to each side, and everything awkward."""
+    if edges.dtype.kind == "i":
+        return np.concatenate([edges, edges + (edges < LIMITS.max), edges - (edges > LIMITS.min), AWKWARD_WHOLE])
+    up, down = (edges.dtype.type(sign * np.inf) for sign in (1, -1))
     with np.errstate(over="ignore"):
-        return np.concatenate(
-            [
-                edges,
-                np.nextafter(edges, np.float32(np.inf)),
-                np.nextafter(edges, np.float32(-np.inf)),
-                np.array(AWKWARD, np.float32),
-            ]
-        )
+        awkward = np.array(AWKWARD, edges.dtype)
+        return np.concatenate([edges, np.nextafter(edges, up), np.nextafter(edges, down), awkward])
 
 
 def assert_counts_as_numpy(edges, values):
-    profile = profile_of(edges)
-    counts = np.zeros(profile.slots, np.int64)
-    Binner(profile).count(values.astype(np.float32)[:, np.newaxis], slice(None), counts)
-    assert counts.tolist() == bins.count(values, profile.monitors[0].edges).tolist()
+    profile = profile_of(edges, kind=edges.dtype.name)
+    binner = Binner(profile)
+    expected = bins.count(values, profile.monitors[0].edges).tolist()
+    for block in (values[:, np.newaxis], np.asfortranarray(np.stack([values, values], axis=1))[:, :1]):
+        counts = np.zeros(profile.slots, np.int64)
+        binner.count(block, slice(None), counts)
+        assert counts.tolist() == expected
 
 
 @settings(max_examples=150, deadline=None)
@@ -65,6 +67,48 @@ def assert_counts_as_numpy(edges, values):
 def test_counts_equal_numpy_for_any_edges_and_values(edges, values):
     edges = np.unique(edges + np.float32(0))
     assert_counts_as_numpy(edges, np.concatenate([values, around(edges)]))
+
+
+DOUBLES = st.floats(allow_nan=False) | st.sampled_from([0.0, 5e-324, -5e-324, 1.0, 1 + 2**-52])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    edges=hnp.arrays(np.float64, st.integers(0, 60), elements=DOUBLES),
+    values=hnp.arrays(np.float64, st.integers(0, 40), elements=st.floats() | st.sampled_from(AWKWARD)),
+)
+def test_float64_counts_equal_numpy_for_any_edges_and_values(edges, values):
+    edges = np.unique(edges + 0.0)
+    assert_counts_as_numpy(edges, np.concatenate([values, around(edges)]))
+
+
+INTEGERS = st.integers(LIMITS.min, LIMITS.max) | st.integers(-100, 100) | st.sampled_from(AWKWARD_WHOLE.tolist())
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    edges=hnp.arrays(np.int64, st.integers(0, 60), elements=INTEGERS),
+    values=hnp.arrays(np.int64, st.integers(0, 40), elements=INTEGERS),
+)
+def test_int64_counts_equal_numpy_for_any_edges_and_values(edges, values):
+    edges = np.unique(edges)
+    assert_counts_as_numpy(edges, np.concatenate([values, around(edges)]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    edges=hnp.arrays(np.int64, st.integers(0, 30), elements=INTEGERS),
+    values=hnp.arrays(np.float64, st.integers(0, 40), elements=st.floats() | st.floats(-100, 100)),
+)
+def test_floats_reach_the_edges_of_whole_numbers_that_they_are_at_or_above(edges, values):
+    edges = np.unique(edges[edges != LIMITS.min])
+    profile = profile_of(edges, kind="int64")
+    counts = np.zeros(profile.slots, np.int64)
+    Binner(profile).count(values[:, np.newaxis], slice(None), counts)
+    exact = [sum(int(edge) <= value for edge in edges) for value in values.tolist() if value == value]
+    expected = np.bincount(np.array(exact, np.int64), minlength=profile.slots)
+    expected[-1] = np.isnan(values).sum()
+    assert counts.tolist() == expected.tolist()
 
 
 UP = np.float32(np.inf)
@@ -86,7 +130,7 @@ SHAPES = {
     "infinite edges": ([-1, 0, np.inf], kernels.BITS),
     "the whole range": ([-3.4028235e38, 0, 3.4028235e38], kernels.BITS),
     "one edge": ([4], kernels.AFFINE),
-    "none": ([], kernels.AFFINE),
+    "none": ([], kernels.SEARCH),
 }
 
 
@@ -166,3 +210,26 @@ def test_counting_works_where_no_cache_can_be_written(tmp_path):
     subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(program)], env=environment, check=True, timeout=60
     )
+
+
+def test_blocks_of_either_layout_and_every_kind_count_as_numpy():
+    rng = np.random.default_rng(8)
+    for kind in ("float32", "float64", "int64"):
+        data = (rng.normal(size=(700, 4)) * 1000).astype(kind)
+        profile = Profile.fit(data, dtype=kind)
+        assert {monitor.kind for monitor in profile.monitors} == {kind}
+        binner = Binner(profile)
+        for block in (data, np.asfortranarray(data), np.repeat(data, 2, axis=1)[:, ::2]):
+            counts = np.zeros(profile.slots, np.int64)
+            binner.count(block, slice(None), counts)
+            assert np.array_equal(counts, profile.counts())
+
+
+def test_a_float32_block_is_cast_for_monitors_of_other_kinds():
+    data = np.arange(40, dtype=np.float32).reshape(-1, 4)
+    mixed = {"a": data[:, 0], "b": data[:, 1].astype(np.float64), "c": data[:, 2].astype(np.int64), "d": data[:, 3]}
+    profile = Profile.fit(mixed, categorical=["d"])
+    assert [monitor.kind for monitor in profile.monitors] == ["float32", "float64", "int64", "categorical"]
+    counts = np.zeros(profile.slots, np.int64)
+    Binner(profile).count(data, slice(None), counts)
+    assert np.array_equal(counts, profile.counts())

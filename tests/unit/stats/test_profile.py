@@ -2,7 +2,9 @@ import numpy as np
 import pandas
 import pytest
 
+from gnomon.profile.v1 import profile_pb2
 from gnomon.stats.profile import Monitor, Profile
+from gnomon.stats.sketch import Sketch
 
 
 def table(rows=1_000, columns=3, seed=0):
@@ -57,6 +59,69 @@ def test_bytes_give_back_an_equal_profile():
             theirs.column,
             theirs.is_score,
         )
+
+
+def test_bytes_give_back_every_kind_of_monitor():
+    columns = {
+        "float32": np.array([0.1, 2, np.nan], np.float32),
+        "float64": [0.1, 5e-324, 1e300],
+        "int64": [2**62 + 1, -(2**63), 0],
+        "text": ["é", None, "b"],
+        "flag": [True, True, False],
+        "number": [7, 7, -(2**60)],
+        "binary": [b"\xff", b"", b""],
+        "real": np.array([1.5, 2.0, 1e300]),
+    }
+    profile = Profile.fit(columns, categorical=["number", "real"])
+    again = Profile.from_bytes(profile.to_bytes())
+    assert again.to_bytes() == profile.to_bytes()
+    assert again.same_bins(profile)
+    for mine, theirs in zip(profile.monitors, again.monitors, strict=True):
+        assert (mine.kind, mine.categories, mine.edges.dtype) == (theirs.kind, theirs.categories, theirs.edges.dtype)
+        assert np.array_equal(mine.edges, theirs.edges)
+    assert again.monitors[3].categories.values == ("b", "é")
+    assert again.monitors[4].categories.values == (True, False)
+    assert again.monitors[7].categories.values == (1.5, 1e300, 2)
+
+
+def test_what_was_stored_before_there_were_kinds_is_read_as_float32():
+    old = profile_pb2.Profile(rows=3)
+    old.monitors.add(name="a", tensor="x", edges=[1, 2], counts=[1, 1, 0, 1], singleton=[False] * 3)
+    (monitor,) = Profile.from_bytes(old.SerializeToString()).monitors
+    assert (monitor.kind, monitor.edges.tolist(), monitor.slots) == ("float32", [1, 2], 4)
+    assert (monitor.below, monitor.above) == (slice(0, 0), slice(2, 3))
+
+
+def test_what_a_later_version_stores_is_refused_by_name():
+    later = profile_pb2.Profile(rows=0)
+    later.monitors.add(name="a", kind="decimal", counts=[0, 0], singleton=[False])
+    with pytest.raises(ValueError, match="'a' is of kind 'decimal'"):
+        Profile.from_bytes(later.SerializeToString())
+
+
+def test_arrays_are_float32_unless_said_and_tables_keep_their_types():
+    data = np.array([[2**40, 2**40 + 1]]).T
+    assert Profile.fit(data).monitors[0].kind == "float32"
+    assert Profile.fit(data, dtype="int64").monitors[0].counts.tolist() == [0, 1, 1, 0, 0]
+    assert Profile.fit({"a": data[:, 0]}).monitors[0].kind == "int64"
+    assert Profile.fit({"a": data[:, 0]}, dtype="float32").monitors[0].kind == "float32"
+    with pytest.raises(ValueError, match="not as 'int8'"):
+        Profile.fit(data, dtype="int8")
+
+
+def test_columns_of_a_table_are_chosen_by_name():
+    profile = Profile.fit({"a": [1.0], "b": [2.0], "c": ["x"]}, ["c", "a"])
+    assert [(monitor.name, monitor.column) for monitor in profile.monitors] == [("c", 0), ("a", 1)]
+
+
+def test_a_reference_too_large_to_fit_at_once_is_recounted():
+    data = table(rows=20_000)
+    sample, sketch = Profile.fit(data[::10]), Sketch(Profile.fit(data[::10]))
+    sketch.update(data)
+    whole = sample.recounted(sketch.counts)
+    assert whole.rows == 20_000
+    assert whole.same_bins(sample)
+    assert np.array_equal(whole.counts(), sketch.counts)
 
 
 def test_extended_puts_scores_after_inputs():

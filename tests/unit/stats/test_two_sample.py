@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from gnomon.stats import bins
+from gnomon.stats import bins, null
 from gnomon.stats.samples import NotEnoughSamples
 from gnomon.stats.two_sample import coarsen, ks, missing, psi
 
@@ -32,7 +32,7 @@ def test_psi_is_the_definition_with_half_a_value_added():
     result = psi(reference, window)
     assert result.value == pytest.approx(np.sum((q - p) * np.log(q / p)))
     assert result.corrected == pytest.approx(result.value - 2 * (1 / 200 + 1 / 400))
-    assert result.p_value == pytest.approx(stats.chi2.sf(result.value / (1 / 200 + 1 / 400), 2))
+    assert result.p_value == pytest.approx(stats.chi2.sf(result.value / (1 / 200 + 1 / 400), 2))  # 67 values a group
     assert (result.n, result.groups) == (200, 3)
 
 
@@ -62,6 +62,24 @@ def test_psi_of_clean_windows_has_its_mean_and_alarms_as_often_as_promised(n, gr
     assert abs(np.mean([result.corrected for result in results])) < 0.06 * expected
     assert np.mean([result.p_value < 0.01 for result in results]) < 0.025
     assert max(result.lower for result in results) < 0.1
+
+
+@pytest.mark.parametrize("n", [50, 120, 240])
+def test_p_values_of_few_rows_are_those_of_draws(n):
+    p_values = np.array([psi(*pair).p_value for pair in uniform_windows(n, 4_000, seed=n)])
+    for level in (0.5, 0.05, 0.01):
+        assert abs(np.mean(p_values < level) - level) < 4 * np.sqrt(level * (1 - level) / 4_000)
+
+
+def test_p_values_of_few_rows_fall_without_a_step_and_below_the_draws():
+    scaled = np.linspace(0, 80, 400)
+    p_values = np.array([null.psi_tail(x, 10, 100) for x in scaled])
+    assert (np.diff(p_values) <= 0).all()
+    assert p_values[0] == 1
+    assert 0 < p_values[-1] < 1e-9
+    tail = stats.chi2.sf(scaled, 9)
+    near = (tail < 0.2) & (tail > 1e-4)
+    assert np.abs(np.log(p_values[near] / tail[near])).max() < np.log(3)
 
 
 def test_the_lower_bound_covers_the_psi_behind_the_sample():
