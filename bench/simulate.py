@@ -10,7 +10,7 @@ import argparse
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -67,10 +67,10 @@ def _keep(path: Path, name: str, tables: Sequence[Table], taken_s: float) -> Non
     path.write_text(json.dumps(found, indent=1))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None, scenarios: Mapping[str, Scenario] = SCENARIOS) -> None:
     options = parser().parse_args(arguments)
-    for name in options.only or SCENARIOS:
-        began, scenario = time.monotonic(), SCENARIOS[name]
+    for name in options.only or scenarios:
+        began, scenario = time.monotonic(), scenarios[name]
         tables = list((scenario.quick if options.quick else scenario.full)())
         taken_s = time.monotonic() - began
         print("\n\n".join(table.markdown() for table in tables), f"\n\n{name}: {taken_s:.0f} s\n", flush=True)

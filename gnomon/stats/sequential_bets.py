@@ -5,7 +5,7 @@ event and by 1 / c at a good one, with c = 1 + (rho - 1) p0. Under P(bad) = p0 t
 the other side of p0 it loses on average: the stake is a supermartingale. A mixture of such bets is one too.
 
 The mixtures are fixed and their weights are priors: most weight where regressions of a p99 by some tens of percent lie
-(odds of 1.6 to 3.5 times), a little on tiny ones, for long rollouts, and on outright failures, for short ones.
+(odds of 1.8 to 4 times), a little on tiny ones, for long rollouts, and on outright failures, for short ones.
 """
 
 import math
@@ -31,7 +31,7 @@ class Bets:
         return cls(np.array(list(weights), np.float64), np.log(shares / shares.sum()))
 
 
-MORE = Bets.of({1.01: 1, 1.05: 1, 1.15: 2, 1.3: 3, 1.6: 4, 2: 5, 2.5: 5, 3.5: 3, 6: 2, 15: 1})
+MORE = Bets.of({1.01: 1, 1.05: 2, 1.3: 6, 1.8: 16, 2.4: 12, 4: 14, 15: 2})
 FEWER = Bets.of({0.98: 1, 0.9: 2, 0.8: 4, 0.7: 4, 0.6: 4, 0.5: 4, 0.35: 3, 0.2: 3, 0.05: 4})
 
 # Where every other call is "bad", as over a median, the same slowness moves the odds far less.

@@ -51,9 +51,9 @@ def calls_needed(p0: float, bad: float, n: float, alpha: float, evidence: Eviden
     Raises:
         ValueError: as the evidence, or alpha not strictly between 0 and 1.
     """
+    if evidence(bad, n, p0) >= goal(alpha):
+        return 0
     if n == 0:
-        evidence(bad, n, p0)
-        goal(alpha)
         return None
     rate = bad / n
     return calls_until(lambda more: evidence(bad + rate * more, n + more, p0), alpha)

@@ -116,7 +116,7 @@ async def test_a_shadow_may_lead_straight_into_the_guard(inside: Inside) -> None
     epoch = inside.route.revision
     inside.count(arm(Role.STABLE, epoch, 400, us=7_000), arm(Role.SHADOW, epoch, 400), pairs(epoch, 400))
     assert (await inside.look()).state is RolloutState.GUARD
-    assert weights(inside) == [(2, "STABLE", 9_500), (1, "CANARY", 500)]
+    assert weights(inside) == [(1, "CANARY", 500), (2, "STABLE", 9_500)]
     assert inside.route.latency_thresholds_us[1] > 6_900, "stable's p99 of the shadow step"
 
 
