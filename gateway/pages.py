@@ -12,7 +12,7 @@ import mmap
 import os
 import struct
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,13 @@ class Page:
         elif name != REFUSED_NAME:
             self.values[REFUSED] += 1
 
+    def zero(self, name: str) -> None:
+        """Sets all counters of that name to 0, whatever their labels."""
+        beginning = json.dumps([name], ensure_ascii=False)[:-1] + ","
+        for key, index in self._index.items():
+            if key.startswith(beginning):
+                self.values[index] = 0
+
     def _add(self, text: bytes) -> int:
         used = int(_USED.unpack_from(self._memory, USED_AT)[0])
         if used == self.capacity or len(text) > NAME_BYTES - _LENGTH.size:
@@ -106,12 +113,12 @@ class Page:
         return used
 
 
-def read_page(path: Path) -> list[Reading]:
-    """All counters of a page, as they stand. Raises: FileNotFoundError, PageCorrupt."""
+def read_page(path: Path, prefix: str = "") -> list[Reading]:
+    """The counters of a page whose names begin so, as they stand. Raises: FileNotFoundError, PageCorrupt."""
     with path.open("rb") as file:
         memory = _mapped(path, file.fileno(), mmap.ACCESS_READ)
     with memory:
-        return _readings(memory, HEADER.unpack_from(memory, 0)[2])
+        return _readings(memory, HEADER.unpack_from(memory, 0)[2], prefix)
 
 
 def _key(name: str, labels: dict[str, str]) -> str:
@@ -131,15 +138,15 @@ def _mapped(path: Path, descriptor: int, access: int) -> mmap.mmap:
     return memory
 
 
-def _readings(memory: mmap.mmap, capacity: int) -> list[Reading]:
+def _readings(memory: mmap.mmap, capacity: int, prefix: str = "") -> list[Reading]:
     used = _USED.unpack_from(memory, USED_AT)[0]
     values = struct.unpack_from(f"<{used}q", memory, HEADER_BYTES)
-    return [
-        Reading(*_name(memory, HEADER_BYTES + 8 * capacity + NAME_BYTES * i), value) for i, value in enumerate(values)
-    ]
+    texts = (_text(memory, HEADER_BYTES + 8 * capacity + NAME_BYTES * i) for i in range(used))
+    wanted = f'["{prefix}'.encode()
+    found = [(json.loads(text), value) for text, value in zip(texts, values, strict=True) if text.startswith(wanted)]
+    return [Reading(name, labels, value) for (name, labels), value in found]
 
 
-def _name(memory: mmap.mmap, at: int) -> tuple[str, dict[str, Any]]:
+def _text(memory: mmap.mmap, at: int) -> bytes:
     size = _LENGTH.unpack_from(memory, at)[0]
-    name, labels = json.loads(memory[at + _LENGTH.size : at + _LENGTH.size + size])
-    return name, labels
+    return memory[at + _LENGTH.size : at + _LENGTH.size + size]

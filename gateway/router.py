@@ -21,7 +21,7 @@ class Choice(NamedTuple):
     role: Role
     weight_bp: int
     bucket: int
-    rule: str  # pinned, key, sequence
+    rule: str  # pinned, key, sequence, breaker
     key_hash: int
 
 
@@ -40,6 +40,8 @@ class Table:
 
     route: Route
     bounds: tuple[tuple[int, Arm], ...]  # (first bucket past the arm, arm), ascending
+    diverted: frozenset[int] = frozenset()  # versions with an open breaker: stable answers for them
+    tried: frozenset[int] = frozenset()  # with one half open: each of their calls is counted
 
     @classmethod
     def build(cls, route: Route) -> "Table":
@@ -63,4 +65,10 @@ class Table:
 
     def _choice(self, bucket: int, rule: str, hashed: int) -> Choice:
         arm = next(arm for end, arm in self.bounds if bucket < end)
-        return Choice(arm.version, arm.role, arm.weight_bp, bucket, rule, hashed)
+        choice = Choice(arm.version, arm.role, arm.weight_bp, bucket, rule, hashed)
+        return diverted(self.route, choice) if arm.version in self.diverted else choice
+
+
+def diverted(route: Route, choice: Choice) -> Choice:
+    """Stable in the place of an arm whose breaker is open: outside the weights, as they did not choose it."""
+    return choice._replace(version=route.stable.version, role=Role.STABLE, weight_bp=0, rule="breaker")

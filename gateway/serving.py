@@ -22,6 +22,10 @@ class Serving:
         tables = {model.route.model: Table.build(model.route) for model in state.models}
         return cls(state.revision, MappingProxyType(tables))
 
+    def with_table(self, table: Table) -> "Serving":
+        """The same, but for one model's table."""
+        return Serving(self.revision, MappingProxyType({**self.tables, table.route.model: table}))
+
     def table(self, model: str) -> Table:
         """Raises: NotReady before the first state, ModelNotFound."""
         if self.revision < 0:

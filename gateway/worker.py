@@ -25,6 +25,8 @@ from gateway.admin_proxy import AdminProxy
 from gateway.aftermath import left_since
 from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
+from gateway.breaker import Policy
+from gateway.breakers import Breakers
 from gateway.config import Config
 from gateway.control import Line, Reader
 from gateway.journal.durable import DurableWriter
@@ -106,6 +108,8 @@ class Worker:
         page = Page.open(layout.page(f"w{slot:02d}"))
         self.books = WorkerBooks(page)
         self.books.resume(self.journal.sequence, partial(left_since, self.journal.folder))
+        policy = Policy(share=config.breaker_share, trials=config.breaker_trials, pause_s=config.breaker_pause_s)
+        self.breakers = Breakers(page, self.servables, policy)
         self.pauses = Pauses(page)
         self.service = InferenceService(
             journal=self.journal,
@@ -119,6 +123,7 @@ class Worker:
             max_in_flight=config.max_in_flight,
             max_message_bytes=config.max_message_bytes,
             max_wait_ms=config.max_wait_ms,
+            breakers=self.breakers,
         )
         self.server = self._server()
         if isinstance(self.journal, DurableWriter):
@@ -187,6 +192,7 @@ class Worker:
             await asyncio.sleep(0.2)
             self.journal.tick()
             self.books.journal_failing(self.journal.failing)
+            self.breakers.tick()
             self._retire()  # what was still borrowed at the switch
 
     async def _obey(self) -> None:
@@ -237,10 +243,8 @@ class Worker:
                 self.journal.route(model.route.revision, message_of(model.route).SerializeToString())
         self.epochs = {model.route.revision for model in state.models}
         first = self.service.serving.revision < 0
-        self.service.serving = Serving.of(state)
         self.service.batcher.waits = waits_of(state)
-        if self.service.lanes is not None:
-            self.service.lanes.forget()
+        self.service.serve(Serving.of(state))
         self.servables.keep((model.route.model, number) for model in state.models for number in model.route.loaded)
         self._retire()
         if first:
