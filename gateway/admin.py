@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import dataclasses
+from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
 from gateway import servables
@@ -9,7 +11,7 @@ from gateway.crew import Crew
 from gateway.desired import Desired
 from gateway.layout import Layout
 from gateway.router import Table
-from gateway.standing import books, consumers, readings, shadow_books
+from gateway.standing import books, consumers, readings, shadow_books, trips
 from gateway.tensors import array_of, raw_of
 from gnomon.domain import Version
 from gnomon.errors import GnomonError, InvalidInput, ModelNotFound
@@ -45,6 +47,7 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
         status.shadow.CopyFrom(shadow_books(found))
         status.routes.extend(message_of(model.route) for model in self.desired.served.models)
         status.failures.extend(message_of(failure) for failure in self.desired.failures)
+        status.trips.extend(message_of(trip) for trip in trips(self.layout, [hand.slot for hand in self.crew.hands]))
         return status
 
     @unary
@@ -52,13 +55,21 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
         model = self.desired.model(request.model)
         if model is None:
             raise ModelNotFound(f"model {request.model!r} is not served here")
-        choice = Table.build(model.route).by_key(request.routing_key.encode())
+        table = dataclasses.replace(Table.build(model.route), diverted=self._tripped(request.model))
+        choice = table.by_key(request.routing_key.encode())
         shadow = model.route.shadow
         return pb.Explanation(
             model=request.model, epoch=model.route.revision, version=choice.version, role=cast(Any, int(choice.role)),
             bucket=choice.bucket, weight_bp=choice.weight_bp, rule=choice.rule,
             shadows=[shadow.version] if shadow is not None else [],
         )  # fmt: skip
+
+    def _tripped(self, model: str) -> frozenset[int]:
+        """Versions whose breaker is open in every worker."""
+        slots = [hand.slot for hand in self.crew.hands]
+        found = trips(self.layout, slots)
+        opened = Counter(trip.version for trip in found if (trip.model, trip.state) == (model, "open"))
+        return frozenset(version for version, count in opened.items() if count == len(slots))
 
     @unary
     async def Trace(self, request: Any, context: Any) -> pb.PredictionTrace:

@@ -87,6 +87,7 @@ class Breaker:
         """What is counted from the last change of state on."""
         self._detector = ExceedanceDetector()
         self._seen = dict.fromkeys(REASONS, 0)
+        self._good = 0  # calls that the detector has not seen yet: they raise no alarm
         self._admitted = self._went_well = 0
 
     def ended(self, outcomes: Outcomes, stable_share: float, now_s: float) -> bool:
@@ -96,15 +97,19 @@ class Breaker:
         """
         if self.state is State.OPEN:
             return False
-        for reason in REASONS if outcomes.bad else ():
-            self._seen[reason] += getattr(outcomes, reason)
         if self.state is State.HALF_OPEN:
             return self._tried(outcomes, now_s)
+        if not outcomes.bad:
+            self._good += outcomes.calls
+            return False
+        self._see(outcomes)
         share = max(self.policy.share, self.policy.stable_factor * stable_share)
         if share >= 1:
             return False  # stable is no way out
+        self._detector.update(0, self._good, share)
         self._detector.update(outcomes.bad, outcomes.calls, share)
-        if not outcomes.bad or self._detector.level < self._level:
+        self._good = 0
+        if self._detector.level < self._level:
             return False
         steady = now_s - self._since_s >= STEADY_S
         return self._open(self.policy.pause_s if steady else min(2 * self._pause_s, LONGEST_PAUSE_S), now_s)
@@ -130,8 +135,13 @@ class Breaker:
         """Whether a call may go to the arm."""
         return self.state is State.CLOSED or (self.state is State.HALF_OPEN and self._admitted < self.policy.trials)
 
+    def _see(self, outcomes: Outcomes) -> None:
+        for reason in REASONS:
+            self._seen[reason] += getattr(outcomes, reason)
+
     def _tried(self, outcomes: Outcomes, now_s: float) -> bool:
         if outcomes.bad:
+            self._see(outcomes)
             return self._open(min(2 * self._pause_s, LONGEST_PAUSE_S), now_s)
         self._went_well += outcomes.calls
         return self._went_well >= self.policy.trials and self._enter(State.CLOSED, now_s)

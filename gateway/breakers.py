@@ -22,7 +22,7 @@ from gateway.lanes.run import Dropped, Run, word_at
 from gateway.native.blocks import STREAM
 from gateway.pages import Page
 from gateway.router import Table
-from gateway.servables import Servable, Servables
+from gateway.servables import Servables
 from gateway.serving import Serving
 from gnomon.errors import DeadlineExceeded
 
@@ -38,6 +38,8 @@ class Watched:
 
     key: Key
     stable: Key
+    calls: int  # its place on the page
+    bad: tuple[int, ...]  # the places, by REASONS
     breaker: Breaker | None = None
     share: Share = field(default_factory=Share)
 
@@ -113,13 +115,15 @@ class Breakers:
         elif isinstance(error, asyncio.CancelledError | DeadlineExceeded) and self._is_late(watched, job):
             self._ended(watched, Outcomes(1, timed_out=1))
 
-    def ran(self, run: Run) -> None:
-        """A run of the lane has ended, or will not be. Where it failed, Python runs its calls again and counts them."""
-        servable = run.lane.servable
-        watched = self._watched.get(_key(servable))
-        if watched is None or run.lane.pinned:
-            return
-        late = self._late_calls(watched, run)
+    def watches(self, run: Run) -> bool:
+        """Whether `ran` wants to know of it."""
+        return not run.lane.pinned and run.lane.key in self._watched
+
+    def ran(self, run: Run, dead: int) -> None:
+        """A run of the lane has ended, or will not be; nobody waits for `dead` of its calls any more. Where it failed,
+        Python runs its calls again and counts them."""
+        watched = self._watched[run.lane.key]
+        late = self._late_calls(watched, run) if dead else 0
         if isinstance(run.outputs, Exception):
             outcomes = Outcomes(late, timed_out=late)
         else:
@@ -135,10 +139,10 @@ class Breakers:
         return self._watched.get((taken.route.model, taken.choice.version))
 
     def _ended(self, watched: Watched, outcomes: Outcomes) -> None:
-        values, page, labels = self._page.values, self._page, watched.labels
-        values[page.counter("gnomon_breaker_calls_total", **labels)] += outcomes.calls
-        for reason in REASONS if outcomes.bad else ():
-            values[page.counter("gnomon_breaker_bad_total", reason=reason, **labels)] += getattr(outcomes, reason)
+        self._page.values[watched.calls] += outcomes.calls
+        if outcomes.bad:
+            for place, count in zip(watched.bad, outcomes[1:], strict=True):
+                self._page.values[place] += count
         if watched.breaker is None:
             watched.share.update(outcomes)
         elif watched.breaker.ended(outcomes, self._watched[watched.stable].share.value, self._monotonic_s()):
@@ -174,14 +178,18 @@ class Breakers:
     def _watch(self, table: Table, before: dict[Key, Watched]) -> None:
         model, stable = table.route.model, (table.route.model, table.route.stable.version)
         known = before.get(stable)
-        same = known is not None and known.breaker is None
-        self._watched[stable] = known if known is not None and same else Watched(stable, stable)
+        self._watched[stable] = known if known is not None and known.breaker is None else self._new(stable, stable)
         for arm in table.route.canaries:
             key = model, arm.version
             found = before.get(key)
             breaker = found.breaker if found is not None and found.breaker is not None else Breaker(self._policy)
-            self._watched[key] = Watched(key, stable, breaker)
+            self._watched[key] = self._new(key, stable, breaker)
             self._page.set(STATE, breaker.state, **self._watched[key].labels)
+
+    def _new(self, key: Key, stable: Key, breaker: Breaker | None = None) -> Watched:
+        page, labels = self._page, {"model": key[0], "version": str(key[1])}
+        bad = tuple(page.counter("gnomon_breaker_bad_total", reason=reason, **labels) for reason in REASONS)
+        return Watched(key, stable, page.counter("gnomon_breaker_calls_total", **labels), bad, breaker)
 
     def _arranged(self, table: Table) -> Table:
         """The table with the calls of arms that may have none sent to stable."""
@@ -217,7 +225,3 @@ def calls_not_finite(outputs: list[NDArray[Any]], starts: NDArray[np.int64]) -> 
         if output.dtype.kind == "f"
     ]
     return len(np.unique(np.searchsorted(starts, np.concatenate(rows), side="right")))
-
-
-def _key(servable: Servable) -> Key:
-    return servable.version.model, servable.version.version

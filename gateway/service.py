@@ -70,7 +70,7 @@ class InferenceService(Extensions):
         self.lanes: Lanes | None = None  # where the transport has a lane
         self.breakers = breakers
         if breakers is not None:
-            breakers.moved = self._reroute
+            breakers.moved = self.reroute
 
     def serve(self, serving: Serving) -> None:
         """In force for every call that comes after it."""
@@ -79,7 +79,7 @@ class InferenceService(Extensions):
             self.lanes.breakers = self.breakers
             self.lanes.forget()
 
-    def _reroute(self, table: Table) -> None:
+    def reroute(self, table: Table) -> None:
         """A breaker has led calls of one model around an arm, or back."""
         self.serving = self.serving.with_table(table)
         if self.lanes is not None:

@@ -26,6 +26,7 @@ from gateway.journal.format import JournalCorrupt, host_of
 from gateway.journal.segments import recover, segments
 from gateway.layout import Layout
 from gateway.ports import reserve_shared
+from gateway.standing import trips
 from gnomon.aio import AsyncRegistryClient
 from gnomon.errors import GnomonError
 from gnomon.evidence import GatewayStatus
@@ -158,12 +159,21 @@ class Supervisor:
                 applied_revision=self.desired.processed_revision,
                 workers=sum(hand.ready for hand in self.crew.hands),
                 failures=tuple(self.desired.failures),
+                trips=trips(self.layout, range(self.config.workers)),
             )
             with contextlib.suppress(GnomonError, grpc.RpcError):
                 await self.client.report_status(status)
-            revision, deadline = status.applied_revision, asyncio.get_running_loop().time() + REPORT_S
-            while self.desired.processed_revision == revision and asyncio.get_running_loop().time() < deadline:
+            deadline = asyncio.get_running_loop().time() + REPORT_S
+            while not self._has_news(status) and asyncio.get_running_loop().time() < deadline:
                 await asyncio.sleep(0.02)
+
+    def _has_news(self, told: GatewayStatus) -> bool:
+        """Whether the registry should not wait for the next second: a revision is served, or an arm was tripped."""
+        if self.desired.processed_revision != told.applied_revision:
+            return True
+        known = {(trip.model, trip.version, trip.slot) for trip in told.trips}
+        found = trips(self.layout, range(self.config.workers))
+        return any((trip.model, trip.version, trip.slot) not in known for trip in found)
 
     async def _retain(self) -> None:
         while True:

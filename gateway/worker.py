@@ -193,6 +193,8 @@ class Worker:
             self.journal.tick()
             self.books.journal_failing(self.journal.failing)
             self.breakers.tick()
+            if self.service.lanes is not None:
+                self.service.lanes.sweep()
             self._retire()  # what was still borrowed at the switch
 
     async def _obey(self) -> None:

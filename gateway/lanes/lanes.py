@@ -155,6 +155,8 @@ class Lanes:
     def reroute(self, table: Table) -> None:
         """A breaker has moved calls between arms of one model; its route is the same."""
         self._kinds.follow(table)
+        if self._flights:
+            asyncio.get_running_loop().call_soon(self.sweep)
 
     def _add_target(
         self, known: Known, aim: Aim, taken: Taken, records: list[TensorRecord], arm: str, shadow_bp: int
@@ -239,8 +241,11 @@ class Lanes:
 
     def _alive(self, run: Run) -> list[Run]:
         """The run; or its calls one by one, where some of them nobody waits for."""
-        dead = self._native.count_dead(self._world.address, run.places[0], len(run.calls))
-        return run.singles() if dead else [run]
+        return run.singles() if self._dead(run) else [run]
+
+    def _dead(self, run: Run) -> int:
+        """How many of its calls nobody waits for any more."""
+        return self._native.count_dead(self._world.address, run.places[0], len(run.calls))  # type: ignore[no-any-return]
 
     def _start(self, run: Run) -> None:
         self._look_around(run)
@@ -254,8 +259,7 @@ class Lanes:
 
     def _look_around(self, run: Run) -> None:
         """A run whose arm was tripped meanwhile is not to be: its calls go to stable."""
-        version, pinned = run.lane.servable.version, run.lane.pinned
-        if self.breakers is not None and not pinned and self.breakers.leads_around((version.model, version.version)):
+        if self.breakers is not None and not run.lane.pinned and self.breakers.leads_around(run.lane.key):
             run.outputs = Moved()
 
     def _launch(self) -> None:
@@ -271,6 +275,20 @@ class Lanes:
                 loop = asyncio.get_running_loop()
                 future = loop.run_in_executor(self._batcher.runners, part.compute)
                 future.add_done_callback(self._landed)
+
+    def sweep(self) -> None:
+        """Of the runs that wait for a thread, those are ended that nobody waits for, and those moved whose arm was
+        tripped: a version that hangs would hold them for as long."""
+        waiting, self._flights = self._flights, deque()
+        for run in waiting:
+            for part in self._alive(run):
+                self._look_around(part)
+                if isinstance(part.outputs, Exception):
+                    self._finish(part)
+                else:
+                    self._flights.append(part)
+        if waiting:
+            self.flush()
 
     def _landed(self, ended: "asyncio.Future[Run]") -> None:
         run = ended.result()
@@ -290,8 +308,8 @@ class Lanes:
             self._ran_ns += taken_ns
             self._batcher.ran(run.lane.servable, run.rows, taken_ns)
         self._backlog.done(run.expected_ns)
-        if self.breakers is not None:
-            self.breakers.ran(run)
+        if self.breakers is not None and self.breakers.watches(run):
+            self.breakers.ran(run, self._dead(run))
         block = self._run
         run.describe(block)
         while True:

@@ -37,17 +37,22 @@ class ExceedanceDetector:
         return most + math.log(sum(math.exp(value - most) for value in self._logs) / len(ODDS))
 
     def update(self, bad: int, n: int, share: float) -> None:
-        """`bad` of `n` further events, taken together, where at most `share` of them may be bad.
+        """`bad` of `n` further events, taken together, where at most `share` of them may be bad. Good ones alone are
+        taken one by one, at no higher cost.
 
         Raises: ValueError: more bad events than events, a negative count, or a share not strictly between 0 and 1.
         """
         if not 0 <= bad <= n or not 0 < share < 1:
             raise ValueError(f"{bad} bad of {n} at a share of {share}: 0 <= bad <= n and 0 < share < 1 expected")
-        for index, odds in enumerate(ODDS):
-            gained = bad * _LOG_ODDS[index] - n * math.log1p((odds - 1) * share)
-            self._logs[index] = _log_of_one_more(self._logs[index]) + gained
+        for index, odds in enumerate(ODDS if n else ()):
+            before, more = self._logs[index], (odds - 1) * share
+            lost = n * math.log1p(more)  # n good events divide the evidence by (1 + more)^n
+            if bad:
+                self._logs[index] = _log_of_sum(before, 0.0) + bad * _LOG_ODDS[index] - lost
+            else:
+                self._logs[index] = _log_of_sum(before - lost, math.log(-math.expm1(-lost) / more))
 
 
-def _log_of_one_more(value: float) -> float:
-    """ln(e^value + 1)."""
-    return value + math.log1p(math.exp(-value)) if value > 0 else math.log1p(math.exp(value))
+def _log_of_sum(one: float, other: float) -> float:
+    """ln(e^one + e^other), of which `other` is finite."""
+    return max(one, other) + math.log1p(math.exp(-abs(one - other)))

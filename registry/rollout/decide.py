@@ -54,11 +54,11 @@ Action = Wait | Advance | Promote | Stop
 
 
 def next_action(snapshot: Snapshot) -> Action:
-    """Stop on a failed load or gate; go on when every gate passed; stop when the step's time is up; else wait.
+    """Stop on a failed load, breaker or gate; go on when every gate passed; stop when the step's time is up; else wait.
 
     Gates are not asked before every known gateway serves the step's route: until then the counts are of some only.
     """
-    refused = _load_failure(snapshot)
+    refused = _load_failure(snapshot) or _tripped(snapshot)
     if refused is not None:
         return refused
     behind = _behind(snapshot)
@@ -109,6 +109,20 @@ def _load_failure(snapshot: Snapshot) -> Stop | None:
             if ours and seen.at_s >= snapshot.began_s:
                 reason = f"gateway {seen.status.gateway_id} could not load version {rollout.version}: {failure.reason}"
                 return Stop(gate="load", reason=reason)
+    return None
+
+
+def _tripped(snapshot: Snapshot) -> Stop | None:
+    """A worker that leads the candidate's calls to stable, said of this step's route."""
+    rollout = snapshot.ongoing.rollout
+    for seen in snapshot.gateways:
+        if seen.status.applied_revision < epoch_of(rollout) or seen.at_s < snapshot.began_s:
+            continue
+        for trip in seen.status.trips:
+            if (trip.model, trip.version) == (rollout.model, rollout.version):
+                said = f"{trip.bad} of {trip.calls} calls were bad, mostly {trip.reason}"
+                where = f"worker {trip.slot} of gateway {seen.status.gateway_id}"
+                return Stop(gate="breaker", reason=f"{where} tripped version {trip.version}: {said}")
     return None
 
 

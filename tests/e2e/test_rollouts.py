@@ -135,12 +135,16 @@ def test_a_canary_over_its_budget_goes_back(house: House) -> None:
     assert "20000 us" in ended.reason
 
 
-def test_a_canary_that_fails_goes_back(house: House) -> None:
+def test_a_canary_that_fails_is_tripped_at_once_and_goes_back(house: House) -> None:
+    """By its breaker alone: a gate on errors would say the same a moment earlier or later."""
     house.model("failing", models.scaled(1.0), models.failing())
-    policy = Policy(steps=(canary(2_000, 30), canary(10_000, 50)), max_error_share=0.01)
+    policy = Policy(steps=(canary(2_000, 1_000_000), canary(10_000, 50)), p99_budget_us=1_000_000)
     ended, caller = house.roll_out("failing", policy)
-    assert (ended.state, ended.gate) == (RolloutState.STOPPED, "errors")
-    assert set(caller.errors) == {grpc.StatusCode.INTERNAL}
+    assert (ended.state, ended.gate) == (RolloutState.STOPPED, "breaker")
+    assert "tripped version 2: 4 of" in ended.reason
+    assert ended.reason.endswith("mostly failed")
+    assert caller.errors == [grpc.StatusCode.INTERNAL] * 4
+    until(lambda: not house.gateway.status().trips)
 
 
 def test_a_version_that_cannot_be_loaded_stops_the_rollout(house: House) -> None:

@@ -1,6 +1,7 @@
 """Breakers over a real socket, on either way a call takes: after the trip no caller sees the canary's faults."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from gateway.breaker import Policy, State
+from gateway.cost import RunCost
 from gateway.journal.format import ANSWERED, FAILED, RULE_NAMES
 from gnomon import oip
 from gnomon.domain import Role
@@ -262,6 +264,30 @@ async def test_a_canary_that_takes_its_callers_time_is_tripped(started: Started)
     house = await started(models.slow(50_000))
     assert (await hurried(house, 12, 0.03))["DEADLINE_EXCEEDED"] >= 6
     assert state(house) is State.OPEN
+    assert counted(house, "trips_total", version="2", reason="timed_out") == 1
+    assert await hurried(house, 12, 5.0) == {"1": 12}
+
+
+async def test_a_canary_that_hangs_is_tripped_by_the_calls_that_wait_for_it(started: Started) -> None:
+    house = await started(models.scaled(CANARY))
+    lanes, batcher = house.service.lanes, house.service.batcher
+    if lanes is None:
+        pytest.skip("what waits for a thread is looked at in the lane")
+    assert await hurried(house, 4, 5.0) == {"1": 2, "2": 2}
+    house.servables.get("m", 2).cost = RunCost(5_000.0)  # its runs go to threads …
+    released = threading.Event()
+    for _ in range(batcher.threads):
+        batcher.runners.submit(released.wait, 20)  # … of which none is free
+    channel = grpc.aio.insecure_channel(f"127.0.0.1:{house.port}", [("grpc.use_local_subchannel_pool", 1)])
+    late = [raw_call(channel)(data(1.0), timeout=0.3) for _ in range(24)]
+    found = [type(one) for one in await asyncio.gather(*late, return_exceptions=True)]
+    assert Counter(found) == {bytes: 12, grpc.aio.AioRpcError: 12}
+    async with asyncio.timeout(10):
+        while state(house) is not State.OPEN:
+            lanes.sweep()
+            await asyncio.sleep(0.002)
+    released.set()
+    await channel.close()
     assert counted(house, "trips_total", version="2", reason="timed_out") == 1
     assert await hurried(house, 12, 5.0) == {"1": 12}
 

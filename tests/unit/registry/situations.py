@@ -3,7 +3,7 @@
 from typing import Any
 
 from gnomon.domain import ALL_BP, Arm, Role, RolloutState, Route
-from gnomon.evidence import ArmStats, GatewayStatus, Histogram, LoadFailure, PairStats
+from gnomon.evidence import ArmStats, GatewayStatus, Histogram, PairStats
 from gnomon.rollout import Decision, Policy, Rollout, Step
 from gnomon.stats.latency import bucket_of
 from registry.stats import Seen
@@ -81,5 +81,5 @@ def pairs(epoch: int, number: int, us: float = 500.0, **changes: Any) -> PairSta
     return PairStats(**fields | changes)
 
 
-def gateway(applied: int, at_s: float = 0.0, name: str = "g1", failures: tuple[LoadFailure, ...] = ()) -> Seen:
-    return Seen(status=GatewayStatus(gateway_id=name, applied_revision=applied, failures=failures), at_s=at_s)
+def gateway(applied: int, at_s: float = 0.0, name: str = "g1", **status: Any) -> Seen:
+    return Seen(status=GatewayStatus(gateway_id=name, applied_revision=applied, **status), at_s=at_s)

@@ -33,6 +33,18 @@ def test_the_level_is_the_sum_of_the_evidence_since_every_moment() -> None:
     assert detector.level == pytest.approx(math.log(expected))
 
 
+def test_good_events_are_taken_one_by_one_however_many_there_are_at_once() -> None:
+    one, other = ExceedanceDetector(), ExceedanceDetector()
+    for detector in (one, other):
+        detector.update(0, 3, SHARE)
+        detector.update(2, 5, SHARE)
+    for _ in range(500):
+        one.update(0, 1, SHARE)
+    other.update(0, 500, SHARE)
+    other.update(0, 0, SHARE)
+    assert one.level == pytest.approx(other.level)
+
+
 def test_false_alarms_are_as_rare_as_promised_at_the_very_share_that_is_allowed() -> None:
     patience = 1_000
     assert mean(alarm_after(SHARE, patience, seed, most=20_000) for seed in range(40)) >= patience
