@@ -95,7 +95,9 @@ def explain(
     if as_json:
         print_json(found)
         return
+    tripped = found.rule == "breaker"
+    because = "in the place of an arm that was tripped" if tripped else f"with {found.weight_bp / 100:g} %"
     console.print(
         f"{key}: bucket {found.bucket} of {ALL_BP} → version {found.version}, {Role(found.role).name.lower()} "
-        f"with {found.weight_bp / 100:g} %, epoch {found.epoch}"
+        f"{because}, epoch {found.epoch}"
     )

@@ -147,6 +147,23 @@ def test_a_canary_that_fails_is_tripped_at_once_and_goes_back(house: House) -> N
     until(lambda: not house.gateway.status().trips)
 
 
+def test_a_tripped_arm_is_told_of_and_so_are_the_calls_that_stable_answers_for_it(house: House) -> None:
+    house.model("tripped", models.scaled(1.0), models.failing())
+    arms = (Arm(version=1, role=Role.STABLE, weight_bp=5_000), Arm(version=2, role=Role.CANARY, weight_bp=5_000))
+    revision = house.registry.set_route(Route(model="tripped", arms=arms, actor="test")).revision
+    with Caller(house.pair.gateway, "tripped") as caller:
+        (trip,) = until(lambda: house.gateway.status().trips)
+        explained = [house.gateway.explain("tripped", f"key-{number}") for number in range(20)]
+        since = len(caller.answered)
+        until(lambda: len(caller.answered) > since + 50)
+    assert (trip.model, trip.version, trip.state, trip.reason, trip.bad) == ("tripped", 2, "open", "failed", 4)
+    assert len(caller.errors) == 4
+    assert {(why.version, why.rule) for why in explained} == {(1, "key"), (1, "breaker")}
+    traced = [house.gateway.trace(prediction).why for prediction in caller.answered[-20:]]
+    moved = {(why.epoch, why.version, why.weight_bp, why.bucket < 5_000) for why in traced if why.rule == "breaker"}
+    assert moved == {(revision, 1, 0, True)}
+
+
 def test_a_version_that_cannot_be_loaded_stops_the_rollout(house: House) -> None:
     house.model("broken", models.scaled(1.0), b"not a model")
     ended, caller = house.roll_out("broken", Policy(steps=(canary(1_000, 10),), max_error_share=0.01))
