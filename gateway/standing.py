@@ -55,7 +55,7 @@ def consumers(found: Iterable[Reading]) -> list[pb.Consumer]:
 
 
 def trips(layout: Layout, slots: Iterable[int]) -> tuple[Trip, ...]:
-    """Arms that the breakers of these workers lead calls around. Costs some tens of microseconds a worker."""
+    """Arms that the breakers of these workers lead calls around. Costs some 100 µs a worker."""
     found = []
     for slot in slots:
         try:

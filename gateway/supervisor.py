@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 CONSUMERS = ("shadow", "observer")
 REPORT_S = 1.0
+NEWS_S = 0.02
+TURNS_A_LOOK = 5  # at the pages, which costs more
 RETENTION_S = 5.0
 CONNECT_TIMEOUT_S = 60.0
 
@@ -163,14 +165,18 @@ class Supervisor:
             )
             with contextlib.suppress(GnomonError, grpc.RpcError):
                 await self.client.report_status(status)
-            deadline = asyncio.get_running_loop().time() + REPORT_S
-            while not self._has_news(status) and asyncio.get_running_loop().time() < deadline:
-                await asyncio.sleep(0.02)
+            await self._until_news(status)
 
-    def _has_news(self, told: GatewayStatus) -> bool:
-        """Whether the registry should not wait for the next second: a revision is served, or an arm was tripped."""
-        if self.desired.processed_revision != told.applied_revision:
-            return True
+    async def _until_news(self, told: GatewayStatus) -> None:
+        """Waits for a second, or no longer than until a revision is served or an arm was tripped."""
+        for turn in range(1, int(REPORT_S / NEWS_S) + 1):
+            await asyncio.sleep(NEWS_S)
+            if self.desired.processed_revision != told.applied_revision:
+                return
+            if turn % TURNS_A_LOOK == 0 and self._tripped_since(told):
+                return
+
+    def _tripped_since(self, told: GatewayStatus) -> bool:
         known = {(trip.model, trip.version, trip.slot) for trip in told.trips}
         found = trips(self.layout, range(self.config.workers))
         return any((trip.model, trip.version, trip.slot) not in known for trip in found)

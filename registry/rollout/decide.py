@@ -113,10 +113,10 @@ def _load_failure(snapshot: Snapshot) -> Stop | None:
 
 
 def _tripped(snapshot: Snapshot) -> Stop | None:
-    """A worker that leads the candidate's calls to stable, said of this step's route."""
+    """A worker that leads the candidate's calls to stable under this step's route. One without the arm forgot trips."""
     rollout = snapshot.ongoing.rollout
     for seen in snapshot.gateways:
-        if seen.status.applied_revision < epoch_of(rollout) or seen.at_s < snapshot.began_s:
+        if seen.status.applied_revision < epoch_of(rollout):
             continue
         for trip in seen.status.trips:
             if (trip.model, trip.version) == (rollout.model, rollout.version):

@@ -46,9 +46,9 @@ SITUATIONS: dict[str, tuple[Snapshot, Any]] = {
         snapshot(1, arms=(dataclasses.replace(arm(Role.CANARY, SECOND, 400), version=3),)),
         Wait,
     ),
-    "a good canary, tripped before this step": (
-        snapshot(1, **GOOD_CANARY, gateways=(gateway(99, at_s=99.0, trips=(TRIPPED,)),)),
-        Advance,
+    "a good canary, tripped under an earlier route": (
+        snapshot(1, **GOOD_CANARY, gateways=(gateway(10, at_s=100.5, trips=(TRIPPED,)),)),
+        Wait,
     ),
     "a good canary, and another version tripped": (
         snapshot(1, **GOOD_CANARY, gateways=(gateway(99, 100.5, trips=(dataclasses.replace(TRIPPED, version=3),)),)),
@@ -100,7 +100,7 @@ STOPS: dict[str, tuple[Snapshot, str, str]] = {
         "40 of 49 calls slower than stable's p99 of 4000 us came from the candidate",
     ),
     "a worker whose breaker has tripped": (
-        snapshot(1, **GOOD_CANARY, gateways=(gateway(99, at_s=100.5), gateway(11, 100.5, name="g2", trips=(TRIPPED,)))),
+        snapshot(1, **GOOD_CANARY, gateways=(gateway(99, at_s=100.5), gateway(11, 99.0, name="g2", trips=(TRIPPED,)))),
         "breaker",
         "worker 3 of gateway g2 tripped version 2: 4 of 90 calls were bad, mostly non_finite",
     ),
