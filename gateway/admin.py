@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import dataclasses
+from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
 from gateway import codec, servables
 from gateway.crew import Crew
 from gateway.desired import Desired
 from gateway.layout import Layout
-from gateway.standing import books, consumers, readings, shadow_books
+from gateway.standing import books, consumers, readings, shadow_books, trips
 from gateway.tensors import array_of, raw_of
 from gnomon.domain import Version
 from gnomon.errors import GnomonError, InvalidInput, ModelNotFound
@@ -46,6 +48,7 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
         status.shadow.CopyFrom(shadow_books(found))
         status.routes.extend(message_of(model.route) for model in self.desired.served.models)
         status.failures.extend(message_of(failure) for failure in self.desired.failures)
+        status.trips.extend(message_of(trip) for trip in trips(self.layout, [hand.slot for hand in self.crew.hands]))
         return status
 
     @unary
@@ -56,7 +59,8 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
         asked = codec.parse(request.infer_request) if request.infer_request else None
         if asked is not None and asked.model_name not in ("", request.model):
             raise InvalidInput(f"a request of model {asked.model_name!r}, to be explained for {request.model!r}")
-        choice = Table.build(model.route).explain(key=request.routing_key, headers=request.headers, request=asked)
+        table = dataclasses.replace(Table.build(model.route), diverted=self._tripped(request.model))
+        choice = table.explain(key=request.routing_key, headers=request.headers, request=asked)
         shadow = model.route.shadow
         found = pb.Explanation(
             model=request.model, epoch=model.route.revision, rule="sequence",
@@ -67,6 +71,13 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
             found.bucket, found.weight_bp = choice.bucket, choice.weight_bp
             found.rule = rule_text(choice.rule, choice.bucket, model.route.rules)
         return found
+
+    def _tripped(self, model: str) -> frozenset[int]:
+        """Versions whose breaker is open in every worker."""
+        slots = [hand.slot for hand in self.crew.hands]
+        found = trips(self.layout, slots)
+        opened = Counter(trip.version for trip in found if (trip.model, trip.state) == (model, "open"))
+        return frozenset(version for version, count in opened.items() if count == len(slots))
 
     @unary
     async def Trace(self, request: Any, context: Any) -> pb.PredictionTrace:

@@ -41,7 +41,7 @@ class Job(Protocol):
         """Until its caller's deadline; None where there is none. Asked of calls that may wait."""
 
     def dropped(self) -> bool:
-        """Whether nobody waits for it any more; it has then ended itself."""
+        """Whether it is not to run here: nobody waits for it and it has ended itself, or it waits elsewhere now."""
 
     def done(self, outputs: Outputs, started_ns: int, ended_ns: int) -> None: ...
 

@@ -20,7 +20,7 @@ TRANSPORTS = ("ngh2", "grpcio")
 DURABILITIES = ("kernel", "sync")
 POSITIVE_S = (
     "drain_timeout_s", "segment_max_age_s", "observer_tick_s", "drift_tick_s", "max_connection_age_grace_s",
-    "keepalive_timeout_s",
+    "keepalive_timeout_s", "breaker_pause_s",
 )  # fmt: skip
 
 
@@ -56,6 +56,9 @@ class Config:
     max_wait_ms: int = _setting(1_000, "a call is shed when the work before it is expected to take longer")
     inline_run_us: int = _setting(1_000, "model runs longer than this leave the event loop for a thread")
     batch_run_us: int = _setting(500, "calls read together are merged while their run is expected to take no longer")
+    breaker_share: float = _setting(0.01, "share of bad calls a canary may have before stable answers for it; 1: any")
+    breaker_pause_s: float = _setting(5.0, "how long it then has no calls, the first time; twice as long each further")
+    breaker_trials: int = _setting(10, "calls that must go well after the pause, before it has all of its calls again")
     drain_timeout_s: float = _setting(10.0, "how long calls in flight may take to end after SIGTERM")
     durability: str = _setting(
         "kernel",
@@ -87,6 +90,7 @@ class Config:
             "max_in_flight",
             "max_streams",
             "max_wait_ms",
+            "breaker_trials",
             "segment_bytes",
             "retention_bytes",
             "metrics_versions",
@@ -104,6 +108,8 @@ class Config:
         for name in ("grpc_port", "http_port"):
             if not 0 <= getattr(self, name) <= 65_535:
                 raise ConfigInvalid(f"{name} = {getattr(self, name)}: 0 to 65535 expected")
+        if not 0 < self.breaker_share <= 1:
+            raise ConfigInvalid(f"breaker_share = {self.breaker_share}: more than 0 and at most 1 expected")
         if self.transport not in TRANSPORTS:
             raise ConfigInvalid(f"transport = {self.transport!r}: one of {', '.join(TRANSPORTS)} expected")
         if self.durability not in DURABILITIES:

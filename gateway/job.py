@@ -44,6 +44,9 @@ class Ends(Protocol):
 
     def refuse(self, job: "Job", error: BaseException) -> None: ...
 
+    def moved(self, job: "Job") -> bool:
+        """Whether it waits somewhere else from now on."""
+
 
 def outcome_of(error: BaseException) -> int:
     """How the journal names a call that was not answered."""
@@ -116,7 +119,7 @@ class Job:
         self.decoded_ns = self.started_ns = self.ended_ns = time.perf_counter_ns()
 
     def dropped(self) -> bool:
-        """Whether nobody waits for it any more; it is ended here then."""
+        """Whether nobody waits for it any more, and it is ended here then; or it waits for another arm from now on."""
         if self.call.cancelled:
             self.ends.refuse(self, asyncio.CancelledError("the caller has left"))
             return True
@@ -124,7 +127,7 @@ class Job:
         if remaining is not None and remaining <= 0:
             self.ends.refuse(self, errors.DeadlineExceeded("the call's deadline passed before its model ran"))
             return True
-        return False
+        return self.ends.moved(self)
 
     def remaining_s(self) -> float | None:
         return self.call.time_remaining()

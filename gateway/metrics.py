@@ -50,6 +50,22 @@ METRICS: Final[dict[str, Described]] = {
     "gnomon_worker_collection_ns_total": Described(COUNTER, "Nanoseconds they took.", PROCESS),
     "gnomon_worker_collection_longest_ns": Described(GAUGE, "Nanoseconds the longest since its start took.", PROCESS),
     "gnomon_run_rows": Described(HISTOGRAM, "Rows in a run of a model: what came together.", (*PROCESS, "model")),
+    "gnomon_breaker_state": Described(GAUGE, "Of a canary arm in a worker: 0 closed, 1 half open, 2 open.", SHADOW),
+    "gnomon_breaker_trips_total": Described(
+        COUNTER, "How often it opened, by what most of the bad calls were.", (*SHADOW, "reason")
+    ),
+    "gnomon_breaker_tripped_unix_ms": Described(
+        GAUGE, "When it last opened for that reason, milliseconds since 1970.", (*SHADOW, "reason")
+    ),
+    "gnomon_breaker_diverted_total": Described(
+        COUNTER, "Calls that stable answered in the place of a tripped arm.", (*PROCESS, "model")
+    ),
+    "gnomon_breaker_calls_total": Described(
+        COUNTER, "Calls of routes with a canary, by version, that breakers have counted.", SHADOW
+    ),
+    "gnomon_breaker_bad_total": Described(
+        COUNTER, "Of these, calls that failed, timed out, or gave what is no number.", (*SHADOW, "reason")
+    ),
     "gnomon_calls_total": Described(
         COUNTER, "Calls in the journal, by model, version, arm and status.", (*ARM, "status")
     ),

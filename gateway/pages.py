@@ -12,7 +12,7 @@ import mmap
 import os
 import struct
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +103,13 @@ class Page:
         if (index := self._index.get(_key(name, labels))) is not None:
             self.values[index] = GONE
 
+    def zero(self, name: str) -> None:
+        """Sets all counters of that name to 0, whatever their labels."""
+        beginning = json.dumps([name], ensure_ascii=False)[:-1] + ","
+        for key, index in self._index.items():
+            if key.startswith(beginning):
+                self.values[index] = 0
+
     def _add(self, text: bytes) -> int:
         used = int(_USED.unpack_from(self._memory, USED_AT)[0])
         if used == self.capacity or len(text) > NAME_BYTES - _LENGTH.size:
@@ -114,10 +121,15 @@ class Page:
         return used
 
 
-def read_page(path: Path) -> list[Reading]:
-    """All counters of a page, as they stand. Raises: FileNotFoundError, PageCorrupt."""
+def read_page(path: Path, prefix: str = "") -> list[Reading]:
+    """The counters of a page whose names begin so, as they stand. Raises: FileNotFoundError, PageCorrupt."""
     names, values = read_whole(path)
-    return [Reading(*name, value) for name, value in zip(spelled(names), values, strict=True) if value != GONE]
+    wanted, found = f'["{prefix}'.encode(), []
+    for number, value in enumerate(values):
+        at = NAME_BYTES * number
+        if value != GONE and names.startswith(wanted, at + _LENGTH.size):
+            found.append(Reading(*_name(names, at), value))
+    return found
 
 
 def read_whole(path: Path) -> tuple[bytes, tuple[int, ...]]:
@@ -155,7 +167,7 @@ def _mapped(path: Path, descriptor: int, access: int) -> mmap.mmap:
     return memory
 
 
-def _name(memory: bytes | mmap.mmap, at: int) -> tuple[str, dict[str, Any]]:
+def _name(memory: bytes | mmap.mmap, at: int) -> tuple[str, dict[str, str]]:
     size = _LENGTH.unpack_from(memory, at)[0]
     name, labels = json.loads(memory[at + _LENGTH.size : at + _LENGTH.size + size])
     return name, labels

@@ -12,6 +12,7 @@ from gateway import codec
 from gateway.backlog import Backlog
 from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
+from gateway.breakers import Breakers
 from gateway.counters import Counters, VersionCounters
 from gateway.extensions import NAMES, Extensions
 from gateway.fastcodec.inputs import take
@@ -29,7 +30,8 @@ from gateway.serving import Serving
 from gateway.transport.awaited import AwaitedCall, Refusal
 from gateway.unkeyed import Unkeyed
 from gnomon import errors, oip
-from gnomon.domain import Role
+from gnomon.domain import Role, Route
+from gnomon.routing import Choice, Table, diverted
 from gnomon.servicer import unary
 from gnomon.status import reply_of
 
@@ -51,6 +53,7 @@ class InferenceService(Extensions):
         max_in_flight: int,
         max_message_bytes: int,
         max_wait_ms: int,
+        breakers: Breakers | None = None,
     ) -> None:
         self.journal = journal
         self.servables = servables
@@ -67,6 +70,23 @@ class InferenceService(Extensions):
         self._decoder = Decoder()
         self.unkeyed = Unkeyed()
         self.lanes: Lanes | None = None  # where the transport has a lane
+        self.breakers = breakers
+        if breakers is not None:
+            breakers.moved = self.reroute
+
+    def serve(self, serving: Serving) -> None:
+        """In force for every call that comes after it."""
+        changed = serving.unlike(self.serving)
+        self.serving = serving if self.breakers is None else self.breakers.follow(serving)
+        if self.lanes is not None:
+            self.lanes.breakers = self.breakers
+            self.lanes.forget(changed)
+
+    def reroute(self, table: Table) -> None:
+        """A breaker has led calls of one model around an arm, or back."""
+        self.serving = self.serving.with_table(table)
+        if self.lanes is not None:
+            self.lanes.reroute(table)
 
     def infer(self, data: bytes | memoryview, call: Call) -> None:
         """Takes up one ModelInfer call; it ends later in `answer` or `refuse`."""
@@ -81,7 +101,10 @@ class InferenceService(Extensions):
         self._admit(job.call)
         request = self._decoder.decode(data)
         job.request_id = request.id_raw[:REQUEST_ID_BYTES]
-        route, choice = self.serving.choose(request, job.call, self.unkeyed)
+        self._put(job, request, *self.serving.choose(request, job.call, self.unkeyed))
+
+    def _put(self, job: Job, request: Any, route: Route, choice: Choice) -> None:
+        """Behind those that wait for the arm. Raises: VersionNotFound, InvalidInput, Overloaded."""
         servable = self.servables.get(request.model_name, choice.version)
         job.choose(choice, route, servable)
         inputs, wanted, kind = take(request, servable)
@@ -89,7 +112,24 @@ class InferenceService(Extensions):
         self.backlog.take(cost_ns)
         job.cost_ns = cost_ns
         job.take(Taken(request, choice, route, self.servables.lend(servable), inputs, wanted, kind))
+        if self.breakers is not None:
+            self.breakers.admitted(job)
         self.batcher.put(servable, job)
+
+    def moved(self, job: Job) -> bool:
+        """Whether the arm of a call that waits was tripped: the call then waits for stable."""
+        taken = job.taken
+        if taken is None or self.breakers is None or taken.choice.rule == "pinned":
+            return False
+        if not self.breakers.leads_around((taken.route.model, taken.choice.version)):
+            return False
+        self._give_back(job)
+        job.taken = None
+        try:
+            self._put(job, taken.request, taken.route, diverted(taken.route, taken.choice))
+        except Exception as error:
+            self.refuse(job, error)
+        return True
 
     def _admit(self, call: Call) -> None:
         """Raises: Overloaded, DeadlineExceeded: before anything is spent on the call.
@@ -109,6 +149,8 @@ class InferenceService(Extensions):
         except Exception as error:
             self.refuse(job, error)
             return
+        if self.breakers is not None:
+            self.breakers.answered(job, outputs)
         self._give_back(job)
         self.books.end(ANSWERED)
         job.call.reply(message)
@@ -150,6 +192,8 @@ class InferenceService(Extensions):
                 self.books.shed(error)
             if not isinstance(error, asyncio.CancelledError):
                 job.call.fail(*reply_of(error))
+            if self.breakers is not None:
+                self.breakers.refused(job, error)
 
     def _ran(self, servable: Servable, rows: int, taken_ns: int) -> None:
         self.counters.of(servable.version.model, servable.version.version).ran(rows, taken_ns)

@@ -25,6 +25,15 @@ class Serving:
         tables = {model.route.model: Table.build(model.route) for model in state.models}
         return cls(state.revision, MappingProxyType(tables))
 
+    def with_table(self, table: Table) -> "Serving":
+        """The same, but for one model's table."""
+        return Serving(self.revision, MappingProxyType({**self.tables, table.route.model: table}))
+
+    def unlike(self, other: "Serving") -> set[str]:
+        """Models whose route is not the same in the other."""
+        routes, others = ({model: table.route for model, table in each.tables.items()} for each in (self, other))
+        return {model for model in routes.keys() | others.keys() if routes.get(model) != others.get(model)}
+
     def table(self, model: str) -> Table:
         """Raises: NotReady before the first state, ModelNotFound."""
         if self.revision < 0:

@@ -27,6 +27,7 @@ from gateway.journal.segments import recover, segments
 from gateway.layout import Layout
 from gateway.live import live
 from gateway.ports import reserve_shared
+from gateway.standing import trips
 from gnomon.aio import AsyncRegistryClient
 from gnomon.errors import GnomonError
 from gnomon.evidence import GatewayStatus
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 CONSUMERS = ("shadow", "observer")
 REPORT_S = 1.0
+NEWS_S = 0.02
+TURNS_A_LOOK = 5  # at the pages, which costs more
 RETENTION_S = 5.0
 CONNECT_TIMEOUT_S = 60.0
 
@@ -164,12 +167,25 @@ class Supervisor:
                 applied_revision=self.desired.processed_revision,
                 workers=sum(hand.ready for hand in self.crew.hands),
                 failures=tuple(self.desired.failures),
+                trips=trips(self.layout, range(self.config.workers)),
             )
             with contextlib.suppress(GnomonError, grpc.RpcError):
                 await self.client.report_status(status)
-            revision, deadline = status.applied_revision, asyncio.get_running_loop().time() + REPORT_S
-            while self.desired.processed_revision == revision and asyncio.get_running_loop().time() < deadline:
-                await asyncio.sleep(0.02)
+            await self._until_news(status)
+
+    async def _until_news(self, told: GatewayStatus) -> None:
+        """Waits for a second, or no longer than until a revision is served or an arm was tripped."""
+        for turn in range(1, int(REPORT_S / NEWS_S) + 1):
+            await asyncio.sleep(NEWS_S)
+            if self.desired.processed_revision != told.applied_revision:
+                return
+            if turn % TURNS_A_LOOK == 0 and self._tripped_since(told):
+                return
+
+    def _tripped_since(self, told: GatewayStatus) -> bool:
+        known = {(trip.model, trip.version, trip.slot) for trip in told.trips}
+        found = trips(self.layout, range(self.config.workers))
+        return any((trip.model, trip.version, trip.slot) not in known for trip in found)
 
     async def _retain(self) -> None:
         while True:

@@ -25,6 +25,8 @@ from gateway.admin_proxy import AdminProxy
 from gateway.aftermath import left_since
 from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
+from gateway.breaker import Policy
+from gateway.breakers import Breakers
 from gateway.config import Config
 from gateway.control import Line, Reader
 from gateway.journal.durable import DurableWriter
@@ -101,12 +103,13 @@ class Worker:
         )  # fmt: skip
         self.schemas: dict[tuple[str, int, str], int] = {}  # numbers in the journal; a version keeps its own
         self.epochs: set[int] = set()  # of the state in force
-        self.routed: set[str] = set()  # models of the state in force
         self.servables = Servables()
         self.loader = Loader(layout.cache, time.monotonic)
         page = self.page = Page.open(layout.page(f"w{slot:02d}"))
         self.books = WorkerBooks(page)
         self.books.resume(self.journal.sequence, partial(left_since, self.journal.folder))
+        policy = Policy(share=config.breaker_share, trials=config.breaker_trials, pause_s=config.breaker_pause_s)
+        self.breakers = Breakers(page, self.servables, policy)
         self.pauses = Pauses(page)
         self.service = InferenceService(
             journal=self.journal,
@@ -120,6 +123,7 @@ class Worker:
             max_in_flight=config.max_in_flight,
             max_message_bytes=config.max_message_bytes,
             max_wait_ms=config.max_wait_ms,
+            breakers=self.breakers,
         )
         self.server = self._server()
         if isinstance(self.journal, DurableWriter):
@@ -190,6 +194,9 @@ class Worker:
             self.journal.tick()
             self.books.journal_failing(self.journal.failing)
             self.service.publish(self.page)
+            self.breakers.tick()
+            if self.service.lanes is not None:
+                self.service.lanes.sweep()
             self._retire()  # what was still borrowed at the switch
 
     async def _obey(self) -> None:
@@ -235,17 +242,13 @@ class Worker:
 
     async def _commit(self, state: DesiredState) -> None:
         """One assignment switches every request that comes after it."""
-        new = [model.route for model in state.models if model.route.revision not in self.epochs]
-        for route in new:
-            self.journal.route(route.revision, message_of(route).SerializeToString())
-        gone = self.routed - {model.route.model for model in state.models}
-        self.routed = {model.route.model for model in state.models}
+        for model in state.models:
+            if model.route.revision not in self.epochs:
+                self.journal.route(model.route.revision, message_of(model.route).SerializeToString())
         self.epochs = {model.route.revision for model in state.models}
         first = self.service.serving.revision < 0
-        self.service.serving = Serving.of(state)
         self.service.batcher.waits = waits_of(state)
-        if self.service.lanes is not None:
-            self.service.lanes.forget({route.model for route in new} | gone)
+        self.service.serve(Serving.of(state))
         self.servables.keep((model.route.model, number) for model in state.models for number in model.route.loaded)
         self._retire()
         if first:

@@ -31,6 +31,25 @@ class LoadFailure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trip:
+    """A canary arm whose calls a worker leads to stable, as too many of them ended badly."""
+
+    model: str
+    version: int
+    slot: int = 0  # the worker's
+    state: str = "open"  # or half_open
+    reason: str = ""  # failed, timed_out, non_finite
+    since_unix_ms: int = 0
+    trips: int = 0
+    calls: int = 0  # of the arm, counted there
+    bad: int = 0
+
+    def __post_init__(self) -> None:
+        check_model_name(self.model)
+        _check_counts(self, "version", "slot", "since_unix_ms", "trips", "calls", "bad")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
     """Which revision every worker of a gateway serves."""
 
@@ -38,6 +57,7 @@ class GatewayStatus:
     applied_revision: int
     workers: int = 0
     failures: tuple[LoadFailure, ...] = ()
+    trips: tuple[Trip, ...] = ()
 
     def __post_init__(self) -> None:
         _check_gateway(self.gateway_id)

@@ -38,7 +38,7 @@ class Choice(NamedTuple):
     role: Role
     weight_bp: int  # the chance it had: 10 000 for a rule, 0 for a version that was named
     bucket: int  # for a rule: its place in the route
-    rule: str  # pinned, rule, key, sequence
+    rule: str  # pinned, rule, key, sequence, breaker
     key_hash: int
 
 
@@ -69,6 +69,11 @@ def _from_below(route: Route) -> tuple[Arm, ...]:
     return (*grown[::2], arms[place], *grown[1::2][::-1], *held[::-1])
 
 
+def diverted(route: Route, choice: Choice) -> Choice:
+    """Stable in the place of an arm whose breaker is open: outside the weights, as they did not choose it."""
+    return choice._replace(version=route.stable.version, role=Role.STABLE, weight_bp=0, rule="breaker")
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A route, made ready to be asked."""
@@ -82,6 +87,8 @@ class Table:
     _ends: tuple[int, ...]  # of `bounds`
     _arms: tuple[tuple[int, Role, int], ...]
     _keyed: Any  # BLAKE2b that has read the model's name: copied for each call
+    diverted: frozenset[int] = frozenset()  # versions with an open breaker: stable answers for them
+    tried: frozenset[int] = frozenset()  # with one half open: each of their calls is counted
 
     @classmethod
     def build(cls, route: Route) -> "Table":
@@ -110,7 +117,7 @@ class Table:
         for matcher in self.matchers:
             choice = matcher.take(asked)
             if choice is not None:
-                return choice
+                return diverted(self.route, choice) if choice.version in self.diverted else choice
         if not key and self.key_column is not None:
             values = asked.column(self.key_column)
             key = b"" if values is None else values.key()
@@ -122,12 +129,14 @@ class Table:
         hashed = _from_bytes(digest.digest(), "little")
         bucket = hashed % ALL_BP
         version, role, weight_bp = self._arms[bisect_right(self._ends, bucket)]
-        return _make(Choice, (version, role, weight_bp, bucket, "key", hashed))
+        choice = _make(Choice, (version, role, weight_bp, bucket, "key", hashed))
+        return diverted(self.route, choice) if version in self.diverted else choice
 
     def by_sequence(self, number: int) -> Choice:
         bucket = bucket_of_sequence(number)
         version, role, weight_bp = self._arms[bisect_right(self._ends, bucket)]
-        return _make(Choice, (version, role, weight_bp, bucket, "sequence", 0))
+        choice = _make(Choice, (version, role, weight_bp, bucket, "sequence", 0))
+        return diverted(self.route, choice) if version in self.diverted else choice
 
     def pinned(self, version: int) -> Choice:
         """A version the caller named: outside the weights, under the role that the route gives it.

@@ -151,3 +151,12 @@ def looked_up() -> bytes:
         [_info("score", TensorProto.FLOAT, [ANY, 3])],
         [helper.make_tensor("table", TensorProto.FLOAT, [3], [0.5, 1.5, 2.5])],
     )
+
+
+def rooted() -> bytes:
+    """score (N, 3) FP32 = the root of x: not a number for a negative x."""
+    return _model(
+        [helper.make_node("Sqrt", ["x"], ["score"])],
+        [_info("x", TensorProto.FLOAT, [ANY, 3])],
+        [_info("score", TensorProto.FLOAT, [ANY, 3])],
+    )

@@ -56,8 +56,8 @@ STATUS_NAMES: Final = {
     CANCELLED: "cancelled",
 }
 
-# what chose the arm
-RULE_NAMES: Final = {0: "", 1: "pinned", 2: "key", 3: "sequence", 4: "shadow", 5: "rule"}
+# what chose the arm; 6 to 15 are for rules of routes to come
+RULE_NAMES: Final = {0: "", 1: "pinned", 2: "key", 3: "sequence", 4: "shadow", 5: "rule", 16: "breaker"}
 RULE_CODES: Final = {name: code for code, name in RULE_NAMES.items()}
 
 # of a tensor

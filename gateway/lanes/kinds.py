@@ -8,40 +8,71 @@ import ctypes
 import math
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.fastcodec import response
 from gateway.fastcodec.layout import Layout
 from gateway.fastcodec.varint import field as field_bytes
 from gateway.job import Taken
-from gateway.journal.format import INPUT, NUMPY_OF, aligned
+from gateway.journal.format import INPUT, NUMPY_OF, RULE_CODES, aligned
 from gateway.journal.writer import TensorRecord, around
 from gateway.lanes.block import Block
 from gateway.lanes.lane import Lane
 from gateway.native.blocks import KIND, MOST_ARMS, MOST_INPUTS, MOST_OUTPUTS, TARGET
 from gnomon.domain import ALL_BP
-from gnomon.routing import KEY_BYTES, Table
+from gnomon.routing import KEY_BYTES, Choice, Table
 
 SLOTS = 4096
 MOST_KINDS = SLOTS // 2
+DIVERTED = "breaker"  # the rule
 TEXT_BYTES = 128  # a length from here takes more than a byte
+
+
+class Aim(NamedTuple):
+    """Where the calls of an arm's buckets go: to a version, and whether because a breaker says so."""
+
+    version: int
+    diverted: bool = False
+
+    @classmethod
+    def of(cls, choice: Choice) -> "Aim":
+        return cls(choice.version, choice.rule == DIVERTED)
 
 
 @dataclass(slots=True)
 class Known:
-    """A kind, and for each arm of its table the version's target, where it is known."""
+    """A kind, and for each arm of its table the target of its calls, where it is known."""
 
     model: str
     block: Block
-    versions: list[int]
-    targets: dict[int, "Target"] = field(default_factory=dict)
+    aims: list[Aim | None]  # of each arm; None: its calls are Python's
+    pinned: bool
+    targets: dict[Aim, "Target"] = field(default_factory=dict)
 
-    def aim(self, version: int, target: "Target") -> None:
-        """From here on calls that fall to the version are compiled code's."""
-        self.targets[version] = target
-        for arm, known in enumerate(self.versions):
-            if known == version:
-                self.block[KIND.TARGETS + 8 * arm] = target.block.address
+    def aim(self, aim: Aim, target: "Target") -> None:
+        """From here on calls that fall there are compiled code's."""
+        self.targets[aim] = target
+        self._point()
+
+    def follow(self, table: Table) -> None:
+        """A breaker has moved the calls of an arm: of the same route, so all that is known stays so."""
+        if not self.pinned:
+            self.aims = aims_of(table)
+            self._point()
+
+    def _point(self) -> None:
+        for arm, aim in enumerate(self.aims):
+            target = self.targets.get(aim) if aim is not None else None
+            self.block[KIND.TARGETS + 8 * arm] = 0 if target is None else target.block.address
+            self.block[KIND.RULES + 8 * arm] = RULE_CODES[DIVERTED] if aim is not None and aim.diverted else 0
+
+
+def aims_of(table: Table) -> list[Aim | None]:
+    """Of the arms that can take the lane, in the order of their buckets."""
+    stable = Aim(table.route.stable.version, True)
+    versions = [arm.version for _, arm in table.bounds[:MOST_ARMS]]
+    aims = [stable if version in table.diverted else Aim(version) for version in versions]
+    return [None if version in table.tried else aim for version, aim in zip(versions, aims, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +117,13 @@ def kind_block(taken: Taken, table: Table, counter: int) -> Known:
     block[KIND.ROWS], block[KIND.INPUTS], block[KIND.COUNTER] = taken.inputs.rows, len(layout.inputs), counter
     block.fill(KIND.BYTES, [_bytes_of(shape, datatype) for _, datatype, shape in layout.inputs])
     block.fill(KIND.PLACES, [servable.input_index[name] for name, _, _ in layout.inputs])
-    if taken.choice.rule == "pinned":
-        block[KIND.PINNED] = 1
-        ends, versions = [ALL_BP], [taken.choice.version]
-    else:
-        bounds = table.bounds[:MOST_ARMS]
-        ends, versions = [end for end, _ in bounds], [arm.version for _, arm in bounds]
-    block[KIND.ARMS] = len(ends)
+    pinned = taken.choice.rule == "pinned"
+    ends = [ALL_BP] if pinned else [end for end, _ in table.bounds[:MOST_ARMS]]
+    block[KIND.PINNED], block[KIND.ARMS] = pinned, len(ends)
     block.fill(KIND.ENDS, ends)
-    return Known(taken.route.model, block, versions)
+    known = Known(taken.route.model, block, [Aim(taken.choice.version)], pinned)
+    known.follow(table)
+    return known
 
 
 def _bytes_of(shape: tuple[int, ...], datatype: str) -> int:
@@ -109,14 +138,16 @@ def output_bytes(records: list[TensorRecord], rows: int) -> list[int] | None:
 
 
 def target_block(
-    taken: Taken, records: list[TensorRecord], arm: str, lane: Lane, counts: int, shadow_bp: int
+    taken: Taken, records: list[TensorRecord], arm: str, lane: Lane, counts: int, shadow_bp: int, diverted: int
 ) -> Target:
-    """From an answered call: `records` are its outputs, `shadow_bp` the share of its calls a shadow sees, or -1."""
+    """From an answered call: `records` are its outputs, `shadow_bp` the share of its calls a shadow sees, or -1.
+    `counts` and `diverted` are where its calls are counted, the latter 0 where no breaker has moved them."""
     block, choice, epoch = Block(TARGET.SIZE), taken.choice, taken.route.revision
     block[TARGET.LANE], block[TARGET.ROWS] = lane.block.address, taken.inputs.rows
     block[TARGET.VERSION], block[TARGET.EPOCH], block[TARGET.ROLE] = choice.version, epoch, choice.role
     block[TARGET.SCHEMA], block[TARGET.WEIGHT] = taken.servable.schema, choice.weight_bp
     block[TARGET.COUNTS], block[TARGET.SHADOW], block[TARGET.INTRODUCED] = counts, shadow_bp, -1
+    block[TARGET.DIVERTED] = diverted
     _reply(block, taken, records, arm)
     _record(block, [*taken.inputs.records, *records])
     return Target(block, lane, taken.servable.schema, epoch)
@@ -166,6 +197,12 @@ class Kinds:
 
     def __len__(self) -> int:
         return len(self._known)
+
+    def follow(self, table: Table) -> None:
+        """A breaker has moved calls of the table's model."""
+        for known in self._known.values():
+            if known.model == table.route.model:
+                known.follow(table)
 
     def get(self, taken: Taken) -> Known | None:
         return self._known.get((prefix_of(taken), taken.request.layout.span))

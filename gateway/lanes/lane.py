@@ -23,10 +23,13 @@ class Lane:
     """Written by: the event loop, in which compiled code runs."""
 
     def __init__(
-        self, servable: Servable, shapes: Shapes, output_bytes: list[int], *, number: int, most_calls: int
-    ) -> None:
-        """`shapes` are of a row of each input, `output_bytes` of a row of each output."""
-        self.servable, self.output_bytes = servable, output_bytes
+        self, servable: Servable, shapes: Shapes, output_bytes: list[int], *, number: int, most_calls: int,
+        pinned: bool = False,
+    ) -> None:  # fmt: skip
+        """`shapes` are of a row of each input, `output_bytes` of a row of each output; `pinned`: calls that name the
+        version, which breakers leave alone."""
+        self.servable, self.output_bytes, self.pinned = servable, output_bytes, pinned
+        self.key = servable.version.model, servable.version.version
         dtypes = {spec.name: NUMPY_OF[spec.datatype] for spec in servable.inputs}
         input_bytes = [dtype.itemsize * math.prod(shapes[name]) for name, dtype in dtypes.items()]
         rows = max(1, min(MOST_ROWS, BUFFER_BYTES // max(1, sum(input_bytes))))

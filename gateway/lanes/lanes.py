@@ -15,6 +15,7 @@ from collections.abc import Set as AbstractSet
 from gateway.backlog import Backlog
 from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
+from gateway.breakers import Breakers
 from gateway.counters import Counters
 from gateway.job import Taken, too_many
 from gateway.journal.format import SEQUENCE_BITS
@@ -23,6 +24,7 @@ from gateway.lanes.block import Block
 from gateway.lanes.crc_tables import tables
 from gateway.lanes.kinds import (
     MOST_KINDS,
+    Aim,
     Kinds,
     Known,
     Target,
@@ -33,7 +35,7 @@ from gateway.lanes.kinds import (
     target_block,
 )  # fmt: skip
 from gateway.lanes.lane import Lane
-from gateway.lanes.run import Run, word_at
+from gateway.lanes.run import Moved, Run, word_at
 from gateway.native.blocks import DONE, NEEDS_ROOM, REASON_BITS, RUN, STREAM, TARGET, WORLD
 from gateway.sampling import journal_mix
 from gateway.servables import Servable
@@ -78,6 +80,7 @@ class Lanes:
         self._run = Block(RUN.SIZE)
         self.flush: Callable[[], None] = _nothing  # sends what was answered
         self.between: Callable[[], None] = _nothing  # the same, and reads what has arrived meanwhile
+        self.breakers: Breakers | None = None  # told of each run
         self._ready = (ctypes.c_int64 * MOST_LANES)()
         self._constants = Block(0)
         self._headers, self._trailers = shared(CACHED_HEADERS), shared(CACHED_TRAILERS)
@@ -134,9 +137,9 @@ class Lanes:
                 self.forget(self._kinds.models())
             known = kind_block(taken, table, self._unkeyed.address(taken.route.model))
             self._kinds.add(taken, known)
-        version = taken.choice.version
-        if version not in known.targets and version in known.versions:
-            self._add_target(known, taken, records, arm, shadow_bp)
+        aim = Aim.of(taken.choice)
+        if aim not in known.targets and aim in known.aims:
+            self._add_target(known, aim, taken, records, arm, shadow_bp)
 
     def learned(self, servable: Servable) -> None:
         """The version was run, in a lane or by Python."""
@@ -150,19 +153,29 @@ class Lanes:
         self._lanes = {key: lane for key, lane in self._lanes.items() if lane.servable.version.model not in models}
         self._tidy()
 
-    def _add_target(self, known: Known, taken: Taken, records: list[TensorRecord], arm: str, shadow_bp: int) -> None:
+    def reroute(self, table: Table) -> None:
+        """A breaker has moved calls between arms of one model; its route is the same."""
+        self._kinds.follow(table)
+        if self._flights:
+            asyncio.get_running_loop().call_soon(self.sweep)
+
+    def _add_target(
+        self, known: Known, aim: Aim, taken: Taken, records: list[TensorRecord], arm: str, shadow_bp: int
+    ) -> None:
         sizes = output_bytes(records, taken.inputs.rows)
         lane = None if sizes is None else self._lane_of(taken, sizes)
         if lane is None:
             return
         counts = self._counters.of(taken.route.model, taken.choice.version).address
-        target = target_block(taken, records, arm, lane, counts, shadow_bp)
+        diverted = self.breakers.diverted_address(taken.route.model) if self.breakers and aim.diverted else 0
+        target = target_block(taken, records, arm, lane, counts, shadow_bp, diverted)
         self._targets[target.block.address] = target
-        known.aim(taken.choice.version, target)
+        known.aim(aim, target)
 
     def _lane_of(self, taken: Taken, sizes: list[int]) -> Lane | None:
         """The lane of a version for rows of this shape; None where its outputs are sometimes of another size."""
-        key = taken.servable, taken.kind
+        pinned = taken.choice.rule == "pinned"
+        key = taken.servable, taken.kind, pinned
         lane = self._lanes.get(key)
         if lane is None:
             if len(self._numbered) >= MOST_LANES:
@@ -170,7 +183,7 @@ class Lanes:
             self._next += 1
             lane = self._lanes[key] = self._numbered[self._next] = Lane(
                 taken.servable, shapes_of(taken.request.layout), sizes, number=self._next,
-                most_calls=self._most_calls,
+                most_calls=self._most_calls, pinned=pinned,
             )  # fmt: skip
         return lane if lane.output_bytes == sizes else None
 
@@ -229,10 +242,14 @@ class Lanes:
 
     def _alive(self, run: Run) -> list[Run]:
         """The run; or its calls one by one, where some of them nobody waits for."""
-        dead = self._native.count_dead(self._world.address, run.places[0], len(run.calls))
-        return run.singles() if dead else [run]
+        return run.singles() if self._dead(run) else [run]
+
+    def _dead(self, run: Run) -> int:
+        """How many of its calls nobody waits for any more."""
+        return self._native.count_dead(self._world.address, run.places[0], len(run.calls))  # type: ignore[no-any-return]
 
     def _start(self, run: Run) -> None:
+        self._look_around(run)
         if isinstance(run.outputs, Exception):
             self._finish(run)
         elif run.lane.servable.cost.expected_us(run.rows) <= self._batcher.inline_run_us:
@@ -241,10 +258,16 @@ class Lanes:
             self._flights.append(run.detached())
             self._launch()
 
+    def _look_around(self, run: Run) -> None:
+        """A run whose arm was tripped meanwhile is not to be: its calls go to stable."""
+        if self.breakers is not None and not run.lane.pinned and self.breakers.leads_around(run.lane.key):
+            run.outputs = Moved()
+
     def _launch(self) -> None:
         """Long runs go to threads, as many as there are; the others wait here, where their deadlines are looked at."""
         while self._flights and self._flying < self._batcher.threads:
             for part in self._alive(self._flights.popleft()):
+                self._look_around(part)
                 if isinstance(part.outputs, Exception):
                     self._finish(part)
                     continue
@@ -253,6 +276,20 @@ class Lanes:
                 loop = asyncio.get_running_loop()
                 future = loop.run_in_executor(self._batcher.runners, part.compute)
                 future.add_done_callback(self._landed)
+
+    def sweep(self) -> None:
+        """Of the runs that wait for a thread, those are ended that nobody waits for, and those moved whose arm was
+        tripped: a version that hangs would hold them for as long."""
+        waiting, self._flights = self._flights, deque()
+        for run in waiting:
+            for part in self._alive(run):
+                self._look_around(part)
+                if isinstance(part.outputs, Exception):
+                    self._finish(part)
+                else:
+                    self._flights.append(part)
+        if waiting:
+            self.flush()
 
     def _landed(self, ended: "asyncio.Future[Run]") -> None:
         run = ended.result()
@@ -272,6 +309,8 @@ class Lanes:
             self._ran_ns += taken_ns
             self._batcher.ran(run.lane.servable, run.rows, taken_ns)
         self._backlog.done(run.expected_ns)
+        if self.breakers is not None and self.breakers.watches(run):
+            self.breakers.ran(run, self._dead(run))
         block = self._run
         run.describe(block)
         while True:

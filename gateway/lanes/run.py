@@ -18,6 +18,10 @@ class Dropped(Exception):
     """Nobody waits for the answer any more, so the model does not run."""
 
 
+class Moved(Exception):
+    """A breaker opened while the calls waited: Python takes them, to stable."""
+
+
 class Run:
     """Written by: the event loop; `compute` may run in a thread."""
 

@@ -96,6 +96,8 @@ def count_answered(world: int, run: int, stream: int, now: int) -> None:
     counts, decoded = load8(target + TARGET.COUNTS), load8(stream + STREAM.DECODED_NS)
     started, ended = load8(run + RUN.STARTED_NS), load8(run + RUN.ENDED_NS)
     add8(counts + COUNTS.ANSWERED, 1)
+    if load8(target + TARGET.DIVERTED):
+        add8(load8(target + TARGET.DIVERTED), 1)
     add8(counts + COUNTS.TOTAL_NS, now - arrived)
     add8(counts + COUNTS.DECODE_NS, decoded - arrived)
     add8(counts + COUNTS.QUEUE_NS, started - decoded)

@@ -150,6 +150,9 @@ def target_of(world: int, stream: int, kind: int) -> int:
     store8(stream + STREAM.BUCKET, bucket)
     for arm in range(load8(kind + KIND.ARMS)):
         if bucket < load8(kind + KIND.ENDS + 8 * arm):
+            own_rule = load8(kind + KIND.RULES + 8 * arm)
+            if own_rule:
+                store8(stream + STREAM.RULE, own_rule)
             return load8(kind + KIND.TARGETS + 8 * arm)
     return 0
 

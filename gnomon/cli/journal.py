@@ -55,6 +55,11 @@ def status(
         console.print(
             f"[red]{failure.model} version {failure.version} keeps out:[/red] {failure.reason}", highlight=False
         )
+    for trip in found.trips:
+        console.print(
+            f"[red]{trip.model} version {trip.version} is tripped in worker {trip.slot}:[/red] {trip.state}, "
+            f"{trip.reason} (trip {trip.trips}; {trip.bad} of {trip.calls} calls were bad)", highlight=False,
+        )  # fmt: skip
 
 
 @app.command()

@@ -69,12 +69,12 @@ Action = Wait | Advance | Promote | Hold | Stop
 
 
 def next_action(snapshot: Snapshot) -> Action:
-    """Stop on a failed load or gate; go on when every gate passed; when the step's time is up, as it says; else wait.
+    """Stop on a failed load, breaker or gate; go on when every gate passed; at the end of the step's time, as it says.
 
     A gate may fail on what some gateways have counted, but none passes before every known gateway serves the step's
     route and reports. A rollout that is paused only goes back.
     """
-    refused = _load_failure(snapshot)
+    refused = _load_failure(snapshot) or _tripped(snapshot)
     if refused is not None:
         return refused
     verdicts = _verdicts(snapshot)
@@ -130,6 +130,20 @@ def _load_failure(snapshot: Snapshot) -> Stop | None:
             if ours and seen.at_s >= snapshot.began_s:
                 reason = f"gateway {seen.status.gateway_id} could not load version {rollout.version}: {failure.reason}"
                 return Stop(gate="load", reason=reason)
+    return None
+
+
+def _tripped(snapshot: Snapshot) -> Stop | None:
+    """A worker that leads the candidate's calls to stable under this step's route. One without the arm forgot trips."""
+    rollout = snapshot.ongoing.rollout
+    for seen in snapshot.gateways:
+        if seen.status.applied_revision < epoch_of(rollout):
+            continue
+        for trip in seen.status.trips:
+            if (trip.model, trip.version) == (rollout.model, rollout.version):
+                said = f"{trip.bad} of {trip.calls} calls were bad, mostly {trip.reason}"
+                where = f"worker {trip.slot} of gateway {seen.status.gateway_id}"
+                return Stop(gate="breaker", reason=f"{where} tripped version {trip.version}: {said}")
     return None
 
 

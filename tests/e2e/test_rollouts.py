@@ -164,12 +164,33 @@ def the_list_of_what_it_answered_is_exact(house: House, ended: Rollout, caller: 
     print(f"the last of {len(told)} calls that version 2 answered came {last_ms:.0f} ms after it was stopped")
 
 
-def test_a_canary_that_fails_goes_back(house: House) -> None:
+def test_a_canary_that_fails_is_tripped_at_once_and_goes_back(house: House) -> None:
+    """By its breaker alone: a gate on errors would say the same a moment earlier or later."""
     house.model("failing", models.scaled(1.0), models.failing())
-    policy = Policy(steps=(canary(2_000, 30), canary(10_000, 50)), max_error_share=0.01)
+    policy = Policy(steps=(canary(2_000, 1_000_000), canary(10_000, 50)), p99_budget_us=1_000_000)
     ended, caller = house.roll_out("failing", policy)
-    assert (ended.state, ended.gate) == (RolloutState.STOPPED, "errors")
-    assert set(caller.errors) == {grpc.StatusCode.INTERNAL}
+    assert (ended.state, ended.gate) == (RolloutState.STOPPED, "breaker")
+    assert "tripped version 2: 4 of" in ended.reason
+    assert ended.reason.endswith("mostly failed")
+    assert caller.errors == [grpc.StatusCode.INTERNAL] * 4
+    until(lambda: not house.gateway.status().trips)
+
+
+def test_a_tripped_arm_is_told_of_and_so_are_the_calls_that_stable_answers_for_it(house: House) -> None:
+    house.model("tripped", models.scaled(1.0), models.failing())
+    arms = (Arm(version=1, role=Role.STABLE, weight_bp=5_000), Arm(version=2, role=Role.CANARY, weight_bp=5_000))
+    revision = house.registry.set_route(Route(model="tripped", arms=arms, actor="test")).revision
+    with Caller(house.pair.gateway, "tripped") as caller:
+        (trip,) = until(lambda: house.gateway.status().trips)
+        explained = [house.gateway.explain("tripped", f"key-{number}") for number in range(20)]
+        since = len(caller.answered)
+        until(lambda: len(caller.answered) > since + 50)
+    assert (trip.model, trip.version, trip.state, trip.reason, trip.bad) == ("tripped", 2, "open", "failed", 4)
+    assert len(caller.errors) == 4
+    assert {(why.version, why.rule) for why in explained} == {(1, "key"), (1, "breaker")}
+    traced = [house.gateway.trace(prediction).why for prediction in caller.answered[-20:]]
+    moved = {(why.epoch, why.version, why.weight_bp, why.bucket < 5_000) for why in traced if why.rule == "breaker"}
+    assert moved == {(revision, 1, 0, True)}
 
 
 def test_a_version_that_cannot_be_loaded_stops_the_rollout(house: House) -> None:

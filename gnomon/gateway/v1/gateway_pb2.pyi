@@ -12,7 +12,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Status(_message.Message):
-    __slots__ = ("gateway_id", "applied_revision", "workers", "books", "consumers", "shadow", "routes", "failures")
+    __slots__ = ("gateway_id", "applied_revision", "workers", "books", "consumers", "shadow", "routes", "failures", "trips")
     GATEWAY_ID_FIELD_NUMBER: _ClassVar[int]
     APPLIED_REVISION_FIELD_NUMBER: _ClassVar[int]
     WORKERS_FIELD_NUMBER: _ClassVar[int]
@@ -21,6 +21,7 @@ class Status(_message.Message):
     SHADOW_FIELD_NUMBER: _ClassVar[int]
     ROUTES_FIELD_NUMBER: _ClassVar[int]
     FAILURES_FIELD_NUMBER: _ClassVar[int]
+    TRIPS_FIELD_NUMBER: _ClassVar[int]
     gateway_id: str
     applied_revision: int
     workers: _containers.RepeatedCompositeFieldContainer[Worker]
@@ -29,7 +30,8 @@ class Status(_message.Message):
     shadow: ShadowBooks
     routes: _containers.RepeatedCompositeFieldContainer[_registry_pb2.Route]
     failures: _containers.RepeatedCompositeFieldContainer[_registry_pb2.LoadFailure]
-    def __init__(self, gateway_id: _Optional[str] = ..., applied_revision: _Optional[int] = ..., workers: _Optional[_Iterable[_Union[Worker, _Mapping]]] = ..., books: _Optional[_Union[Books, _Mapping]] = ..., consumers: _Optional[_Iterable[_Union[Consumer, _Mapping]]] = ..., shadow: _Optional[_Union[ShadowBooks, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[_registry_pb2.Route, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[_registry_pb2.LoadFailure, _Mapping]]] = ...) -> None: ...
+    trips: _containers.RepeatedCompositeFieldContainer[_registry_pb2.Trip]
+    def __init__(self, gateway_id: _Optional[str] = ..., applied_revision: _Optional[int] = ..., workers: _Optional[_Iterable[_Union[Worker, _Mapping]]] = ..., books: _Optional[_Union[Books, _Mapping]] = ..., consumers: _Optional[_Iterable[_Union[Consumer, _Mapping]]] = ..., shadow: _Optional[_Union[ShadowBooks, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[_registry_pb2.Route, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[_registry_pb2.LoadFailure, _Mapping]]] = ..., trips: _Optional[_Iterable[_Union[_registry_pb2.Trip, _Mapping]]] = ...) -> None: ...
 
 class Worker(_message.Message):
     __slots__ = ("slot", "pid", "ready", "restarts")

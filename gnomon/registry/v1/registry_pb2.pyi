@@ -698,17 +698,41 @@ class LoadFailure(_message.Message):
     reason: str
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class Trip(_message.Message):
+    __slots__ = ("model", "version", "slot", "state", "reason", "since_unix_ms", "trips", "calls", "bad")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SLOT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SINCE_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    TRIPS_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    BAD_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    slot: int
+    state: str
+    reason: str
+    since_unix_ms: int
+    trips: int
+    calls: int
+    bad: int
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., slot: _Optional[int] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., since_unix_ms: _Optional[int] = ..., trips: _Optional[int] = ..., calls: _Optional[int] = ..., bad: _Optional[int] = ...) -> None: ...
+
 class GatewayStatus(_message.Message):
-    __slots__ = ("gateway_id", "applied_revision", "workers", "failures")
+    __slots__ = ("gateway_id", "applied_revision", "workers", "failures", "trips")
     GATEWAY_ID_FIELD_NUMBER: _ClassVar[int]
     APPLIED_REVISION_FIELD_NUMBER: _ClassVar[int]
     WORKERS_FIELD_NUMBER: _ClassVar[int]
     FAILURES_FIELD_NUMBER: _ClassVar[int]
+    TRIPS_FIELD_NUMBER: _ClassVar[int]
     gateway_id: str
     applied_revision: int
     workers: int
     failures: _containers.RepeatedCompositeFieldContainer[LoadFailure]
-    def __init__(self, gateway_id: _Optional[str] = ..., applied_revision: _Optional[int] = ..., workers: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[LoadFailure, _Mapping]]] = ...) -> None: ...
+    trips: _containers.RepeatedCompositeFieldContainer[Trip]
+    def __init__(self, gateway_id: _Optional[str] = ..., applied_revision: _Optional[int] = ..., workers: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[LoadFailure, _Mapping]]] = ..., trips: _Optional[_Iterable[_Union[Trip, _Mapping]]] = ...) -> None: ...
 
 class Histogram(_message.Message):
     __slots__ = ("bucket", "count")

@@ -11,6 +11,8 @@ import numpy as np
 
 from gateway.batcher import Batcher
 from gateway.books import WorkerBooks
+from gateway.breaker import Policy
+from gateway.breakers import Breakers
 from gateway.journal.walk import JournalReader
 from gateway.journal.writer import Writer
 from gateway.lanes.lanes import Lanes
@@ -38,17 +40,21 @@ class House:
         lane: bool = True,
         segment_bytes: int = 8 << 20,
         max_wait_ms: int = 60_000,
+        breaker: Policy | None = None,
         **batching: float,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.journal = Writer(folder / "w00", host=5, slot=0, segment_bytes=segment_bytes, segment_max_age_s=1e6)
-        self.books = WorkerBooks(Page.open(folder / "page"))
+        self.page = Page.open(folder / "page")
+        self.books = WorkerBooks(self.page)
         self.servables = Servables()
+        self.now_s = 0.0  # of the breakers
+        self.breakers = Breakers(self.page, self.servables, breaker or Policy(), lambda: self.now_s)
         bounds = {"inline_run_us": 1_000.0, "batch_run_us": 500.0} | batching
         self.service = InferenceService(
             journal=self.journal, servables=self.servables, books=self.books, batcher=Batcher(**bounds),
-            max_in_flight=MAX_IN_FLIGHT, max_message_bytes=1 << 20, max_wait_ms=max_wait_ms,
+            max_in_flight=MAX_IN_FLIGHT, max_message_bytes=1 << 20, max_wait_ms=max_wait_ms, breakers=self.breakers,
         )  # fmt: skip
         limits = Limits(max_message_bytes=1 << 20)
         self.server = Server(limits)
@@ -69,11 +75,11 @@ class House:
         self.by_python += 1
         self.service.infer(data, call)
 
-    def load(self, model: str, number: int, artifact: bytes) -> Servable:
+    def load(self, model: str, number: int, artifact: bytes, *, warm: int = 16) -> Servable:
         path = self.folder / f"{model}-{number}"
         path.write_bytes(artifact)
         servable = Servable(Version(model=model, version=number, artifact_sha256="0" * 64), path)
-        servable.warm_up(invented_calls(servable))
+        servable.warm_up(invented_calls(servable)[:warm])
         servable.schema = self.journal.schema(servable.described())
         self.servables.add(servable)
         return servable
@@ -85,9 +91,7 @@ class House:
             versions = tuple(self.servables.get(route.model, number).version for number in route.loaded)
             states.append(ModelState(route=route, versions=versions))
             self.journal.route(route.revision, message_of(route).SerializeToString())
-        self.service.serving = Serving.of(DesiredState(revision=routes[0].revision, models=tuple(states)))
-        if self.service.lanes is not None:
-            self.service.lanes.forget({route.model for route in routes})
+        self.service.serve(Serving.of(DesiredState(revision=routes[0].revision, models=tuple(states))))
 
     def records(self) -> list[tuple[Any, tuple[str, str], list[tuple[int, int, tuple[int, ...], bytes]]]]:
         """(header, texts, tensors) of all that was journaled."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gnomon.domain import ALL_BP, Arm, Role, RolloutState, Route
-from gnomon.evidence import ArmStats, GatewayStatus, Histogram, LoadFailure, PairStats
+from gnomon.evidence import ArmStats, GatewayStatus, Histogram, PairStats
 from gnomon.rollout import Decision, Policy, Rollout, Step
 from gnomon.stats.latency import bucket_of
 from registry.stats import Seen
@@ -82,12 +82,6 @@ def pairs(epoch: int, number: int, us: float = 500.0, **changes: Any) -> PairSta
     return PairStats(**fields | changes)
 
 
-def gateway(
-    applied: int,
-    at_s: float = 0.0,
-    name: str = "g1",
-    failures: tuple[LoadFailure, ...] = (),
-    counted_s: float | None = None,
-) -> Seen:
-    status = GatewayStatus(gateway_id=name, applied_revision=applied, failures=failures)
-    return Seen(status=status, at_s=at_s, counted_s=at_s if counted_s is None else counted_s)
+def gateway(applied: int, at_s: float = 0.0, name: str = "g1", counted_s: float | None = None, **status: Any) -> Seen:
+    told = GatewayStatus(gateway_id=name, applied_revision=applied, **status)
+    return Seen(status=told, at_s=at_s, counted_s=at_s if counted_s is None else counted_s)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gnomon.domain import Role, RolloutState
-from gnomon.evidence import LoadFailure
+from gnomon.evidence import LoadFailure, Trip
 from gnomon.rollout import Policy
 from registry.rollout.decide import Advance, Promote, Snapshot, Stop, Wait, next_action
 from registry.rollout.evidence import evidence_of, frozen_of
@@ -14,6 +14,7 @@ from registry.store.rollouts import Frozen, Ongoing
 from tests.unit.registry.situations import CANARY, POLICY, SHADOW, arm, gateway, pairs, rollout
 
 BEFORE, FIRST, SECOND, THIRD = 5, 10, 11, 12  # epochs
+TRIPPED = Trip(model="m", version=2, slot=3, state="half_open", reason="non_finite", trips=1, calls=90, bad=4)
 BROKEN = LoadFailure(model="m", version=2, reason="not an ONNX model")
 
 
@@ -51,6 +52,14 @@ SITUATIONS: dict[str, tuple[Snapshot, Any]] = {
     "counts of another candidate only": (
         snapshot(1, arms=(dataclasses.replace(arm(Role.CANARY, SECOND, 400), version=3),)),
         Wait,
+    ),
+    "a good canary, tripped under an earlier route": (
+        snapshot(1, **GOOD_CANARY, gateways=(gateway(10, at_s=100.5, trips=(TRIPPED,)),)),
+        Wait,
+    ),
+    "a good canary, and another version tripped": (
+        snapshot(1, **GOOD_CANARY, gateways=(gateway(99, 100.5, trips=(dataclasses.replace(TRIPPED, version=3),)),)),
+        Advance,
     ),
     "canary calls that no stable calls stood beside": (snapshot(1, arms=(arm(Role.CANARY, SECOND, 400),)), Wait),
     "canary calls without the counts that gates need": (
@@ -96,6 +105,11 @@ STOPS: dict[str, tuple[Snapshot, str, str]] = {
         snapshot(1, arms=(arm(Role.STABLE, SECOND, 900, over=(0, 9)), arm(Role.CANARY, SECOND, 100, over=(0, 40)))),
         "p99_vs_stable",
         "40 of 49 calls slower than stable's p99 of 4000 us came from the candidate",
+    ),
+    "a worker whose breaker has tripped": (
+        snapshot(1, **GOOD_CANARY, gateways=(gateway(99, at_s=100.5), gateway(11, 99.0, name="g2", trips=(TRIPPED,)))),
+        "breaker",
+        "worker 3 of gateway g2 tripped version 2: 4 of 90 calls were bad, mostly non_finite",
     ),
     "silence": (snapshot(now_s=160.0), "timeout", "SHADOW 100 %: no verdict after 60 s; disagreement: 0 of 0"),
     "no gateway at all": (snapshot(now_s=160.0, gateways=()), "timeout", "no gateway has reported yet"),
