@@ -59,6 +59,7 @@ def _why(found: Explanation) -> str:
         "key": f"the key's bucket is {found.bucket} of {ALL_BP}, the arm has {share}",
         "sequence": "without a key calls take turns",
         "pinned": "the call names it",
+        "breaker": "in the place of an arm that was tripped",
     }
     return why.get(found.rule, f"{found.rule} takes it")
 
