@@ -10,7 +10,7 @@ from gnomon.stats import tables
 from gnomon.stats.casts import seen_as
 from gnomon.stats.columns import Column, Labels, Numbers
 from gnomon.stats.encoder import Encoder
-from gnomon.stats.kernels import Bins, Scaling, Values, Words, count_block
+from gnomon.stats.kernels import BLOCK_ROWS, Bins, Scaling, Values, Words, count_block
 from gnomon.stats.profile import Profile
 
 Arrays = tuple[Words, Scaling, Bins, Values]
@@ -40,7 +40,7 @@ class Binner:
     def count(self, batch: NDArray[Any], monitors: slice, counts: NDArray[np.int64]) -> None:
         """Add `batch` (n_rows, n_monitors), a column a monitor, to the flat `counts` (slots,) int64.
 
-        Row-major and column-major blocks are read where they are; another layout is copied. Where all monitors
+        Row-major and large column-major blocks are read where they are; others are copied. Where all monitors
         are of float32 nothing else is taken (cast it first: that is what the model saw); else each casts to its kind.
 
         Raises:
@@ -88,10 +88,9 @@ class Binner:
         self._count_block(kind, np.ascontiguousarray(values)[:, np.newaxis], monitor, counts)
 
     def _count_block(self, kind: str, block: Values, first: int, counts: NDArray[np.int64]) -> None:
-        if block.flags.c_contiguous:
-            count_block(kind)(block, first, *self._arrays[kind], counts)
-        elif block.flags.f_contiguous:
-            count_block(kind, "F")(block, first, *self._arrays[kind], counts)
+        if block.flags.f_contiguous and len(block) >= BLOCK_ROWS:
+            for column in range(block.shape[1]):
+                count_block(kind)(block[:, column : column + 1], first + column, *self._arrays[kind], counts)
         else:
             count_block(kind)(np.ascontiguousarray(block), first, *self._arrays[kind], counts)
 

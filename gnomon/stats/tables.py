@@ -8,9 +8,11 @@ where base counts the edges whose key is lower. That is exact, not an approximat
 lower key means a smaller number; only edges in the cell of x have to be compared. A cell without an edge compares with
 the next ones, which no number in the cell reaches, and the cells at the end with the last ones, from a lower base.
 
-Two keys: (x - low) * scale for evenly spread edges of floats; for skewed ones, and for integers, the bits of the number
-as an integer in the order of the numbers, which grow like a logarithm. Edges one number apart (around an atom) are why
-two to a cell are allowed. A column that needs more than 8192 cells is searched.
+Three keys: (x - low) * scale for evenly spread edges; for skewed ones the bits of a float as an integer in the order of
+the numbers, which grow like a logarithm. int64 has both, by the float64 nearest to a number, for no key has to tell all
+numbers apart; and its own bits, for large ones that lie close together. Edges one number apart (around an atom) are
+why two to a cell are allowed; round numbers do not need it where a boundary of cells lies just above one of them. A
+column that needs more than 8192 cells is searched.
 """
 
 import dataclasses
@@ -20,10 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.stats.bins import Numbers, extremes
-from gnomon.stats.kernels import AFFINE, AFFINE_PAIR, BITS, BITS_PAIR, FLIPS, SEARCH, SIGN
+from gnomon.stats.kernels import AFFINE, BITS, KEYS, LOG, SEARCH
 
 _CELLS = tuple(1 << power for power in range(6, 14))
-_PAIR = {AFFINE: AFFINE_PAIR, BITS: BITS_PAIR}
 _MAX_EDGES = 65_534  # a bin has to fit 16 bits
 
 
@@ -55,26 +56,26 @@ def build(edges: Numbers) -> Table:
         raise ValueError(f"at most {_MAX_EDGES} edges can be counted, got {len(edges)}")
     for per_cell in (1, 2)[: len(edges)]:
         for cells in _CELLS:
-            table = _affine(edges, cells, per_cell) or _bits(edges, cells, per_cell)
-            if table is not None:
-                return table
+            for make in (_affine, _bits, _log):
+                table = make(edges, cells, per_cell)
+                if table is not None:
+                    return table
     return _search(edges)
 
 
 def ordered_bits(values: Numbers) -> NDArray[np.uint64]:
     """Integers in the order of the numbers. Zero has the key of -0.0: its cell must hold both zeros."""
-    if values.dtype.kind == "f":
-        zeroed = np.where(values == 0, values.dtype.type(-0.0), values)
-        values = zeroed.view(f"i{values.dtype.itemsize}").astype(np.int64)
-        values = values ^ ((values >> 63) & FLIPS[zeroed.dtype.name])
-    return values.view(np.uint64) ^ SIGN
+    if values.dtype.kind == "i":
+        return values.view(np.uint64) ^ np.uint64(1 << 63)
+    bits = np.where(values == 0, values.dtype.type(-0.0), values).view(f"u{values.dtype.itemsize}")
+    sign = bits.dtype.type(1 << (8 * bits.dtype.itemsize - 1))
+    return np.asarray(np.where(bits & sign, ~bits, bits | sign), np.uint64)
 
 
 def _affine(edges: Numbers, cells: int, per_cell: int) -> Table | None:
-    if edges.dtype.kind != "f":
-        return None
-    number = edges.dtype.type
-    finite = edges[np.isfinite(edges)]
+    numbers = edges if edges.dtype.kind == "f" else edges.astype(np.float64)
+    number = numbers.dtype.type
+    finite = numbers[np.isfinite(numbers)]
     if len(finite) == 0:
         finite = np.zeros(1, number)
     low, top = finite[0], number(cells - 1)
@@ -83,16 +84,34 @@ def _affine(edges: Numbers, cells: int, per_cell: int) -> Table | None:
         scale = top / span if span > 0 else number(1)
         if not np.isfinite(span) or not 0 < scale < np.inf:
             return None
-        keys = np.clip((edges - low) * scale, 0, top).astype(np.int64)  # the arithmetic of the kernel, to the bit
+        keys = np.clip((numbers - low) * scale, 0, top).astype(np.int64)  # the arithmetic of the kernel, to the bit
     return _table(edges, keys, cells, per_cell, AFFINE, scaling=np.array([low, scale, top]))
 
 
 def _bits(edges: Numbers, cells: int, per_cell: int) -> Table | None:
-    ordered = ordered_bits(edges)
-    above_first = ordered - ordered[0]
-    shift = max(0, int(above_first[-1]).bit_length() - (cells - 1).bit_length())
-    keys = (above_first >> np.uint64(shift)).astype(np.int64)
-    return _table(edges, keys, cells, per_cell, BITS, k0=int(ordered[:1].view(np.int64)[0]), shift=shift)
+    return _shifted(edges, ordered_bits(edges), cells, per_cell, BITS)
+
+
+def _log(edges: Numbers, cells: int, per_cell: int) -> Table | None:
+    if edges.dtype.kind == "f":  # their own bits are logarithms
+        return None
+    return _shifted(edges, ordered_bits(edges.astype(np.float64)), cells, per_cell, LOG)
+
+
+def _shifted(edges: Numbers, ordered: NDArray[np.uint64], cells: int, per_cell: int, mode: int) -> Table | None:
+    """With the first edges in a cell of their own, when the rest fills the others better: zero is octaves from one."""
+    for apart in (0, per_cell)[: len(edges)]:
+        span = int(ordered[-1] - ordered[min(apart, len(edges) - 1)])
+        shift = max(0, span.bit_length() - (cells - 1).bit_length())
+        shift += int(apart > 0 and (span >> shift) + 1 >= cells)
+        k0 = int(ordered[min(apart, len(edges) - 1)]) - ((1 << shift) if apart else 0)
+        if k0 < 0:
+            continue
+        keys = np.where(ordered > k0, ordered - np.uint64(k0), 0) >> np.uint64(shift)
+        table = _table(edges, keys.astype(np.int64), cells, per_cell, mode, k0=k0, shift=shift)
+        if table is not None:
+            return table
+    return None
 
 
 def _table(
@@ -110,9 +129,9 @@ def _table(
         return None
     base = np.minimum(np.cumsum(inside) - inside, len(edges) - per_cell)
     return Table(
-        mode=mode if per_cell == 1 else _PAIR[mode],
+        mode=mode if per_cell == 1 else mode + KEYS,
         scaling=np.zeros(3) if scaling is None else scaling,
-        k0=k0,
+        k0=k0 - (1 << 64) if k0 >= 1 << 63 else k0,  # the kernel has it among signed words
         shift=shift,
         base=base.astype(np.uint16),
         edge=edges[base],

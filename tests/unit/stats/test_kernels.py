@@ -114,6 +114,7 @@ def test_floats_reach_the_edges_of_whole_numbers_that_they_are_at_or_above(edges
 UP = np.float32(np.inf)
 SINGLE = np.nextafter(np.float32(2), UP)
 STEP = np.nextafter(np.float32(7), UP)
+TENTHS = np.arange(1, 10, dtype=np.float32) / np.float32(10)
 SHAPES = {
     "evenly spread": (np.linspace(-3, 3, 239), kernels.AFFINE),
     "skewed": (np.geomspace(1e-9, 1e9, 239), kernels.BITS),
@@ -121,7 +122,8 @@ SHAPES = {
         np.r_[-np.geomspace(1e9, 1e-9, 100), 0, np.geomspace(1e-9, 1e9, 100)],
         kernels.BITS,
     ),
-    "atoms at integers": (np.r_[2, SINGLE, 7, STEP], kernels.AFFINE_PAIR),
+    "atoms at integers": (np.r_[2, SINGLE, 7, STEP], kernels.BITS),
+    "atoms at tenths": (np.sort(np.r_[TENTHS, np.nextafter(TENTHS, UP)]), kernels.AFFINE_PAIR),
     "atoms far apart": (
         np.sort(np.r_[10.0 ** np.arange(-9, 9), np.nextafter(np.float32(10.0 ** np.arange(-9, 9)), UP)]),
         kernels.BITS_PAIR,
@@ -130,6 +132,7 @@ SHAPES = {
     "infinite edges": ([-1, 0, np.inf], kernels.BITS),
     "the whole range": ([-3.4028235e38, 0, 3.4028235e38], kernels.BITS),
     "one edge": ([4], kernels.AFFINE),
+    "zero octaves from the rest": (np.r_[0, TINY, np.geomspace(1, 1e6, 200)], kernels.BITS),
     "none": ([], kernels.SEARCH),
 }
 
@@ -138,6 +141,23 @@ SHAPES = {
 def test_each_table_counts_as_numpy(shape):
     edges, mode = SHAPES[shape]
     edges = np.asarray(edges, np.float32)
+    assert tables.build(edges).mode == mode
+    assert_counts_as_numpy(edges, np.tile(around(edges), 3))
+
+
+INTEGER_SHAPES = {
+    "evenly spread": (np.arange(-1_000, 1_000, 10), kernels.AFFINE),
+    "skewed, with a zero": (np.r_[0, np.geomspace(1, 1e15, 200).astype(np.int64)], kernels.LOG),
+    "neighbours that float64 cannot tell apart": (2**62 + np.arange(40), kernels.BITS),
+    "the ends": (np.r_[LIMITS.min + 1, 0, LIMITS.max], kernels.AFFINE),
+    "neighbours at both ends": (np.r_[LIMITS.min + np.arange(1, 9), LIMITS.max - np.arange(9)[::-1]], kernels.SEARCH),
+}
+
+
+@pytest.mark.parametrize("shape", INTEGER_SHAPES)
+def test_each_table_of_whole_numbers_counts_as_numpy(shape):
+    edges, mode = INTEGER_SHAPES[shape]
+    edges = np.unique(edges)
     assert tables.build(edges).mode == mode
     assert_counts_as_numpy(edges, np.tile(around(edges), 3))
 
@@ -215,7 +235,7 @@ def test_counting_works_where_no_cache_can_be_written(tmp_path):
 def test_blocks_of_either_layout_and_every_kind_count_as_numpy():
     rng = np.random.default_rng(8)
     for kind in ("float32", "float64", "int64"):
-        data = (rng.normal(size=(700, 4)) * 1000).astype(kind)
+        data = (rng.normal(size=(1_500, 4)) * 1000).astype(kind)
         profile = Profile.fit(data, dtype=kind)
         assert {monitor.kind for monitor in profile.monitors} == {kind}
         binner = Binner(profile)
