@@ -53,11 +53,10 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
         if model is None:
             raise ModelNotFound(f"model {request.model!r} is not served here")
         choice = Table.build(model.route).by_key(request.routing_key.encode())
-        shadow = model.route.shadow
         return pb.Explanation(
             model=request.model, epoch=model.route.revision, version=choice.version, role=cast(Any, int(choice.role)),
             bucket=choice.bucket, weight_bp=choice.weight_bp, rule=choice.rule,
-            shadows=[shadow.version] if shadow is not None else [],
+            shadows=[arm.version for arm in model.route.shadows],
         )  # fmt: skip
 
     @unary

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from gateway.journal.format import ANSWERED
 from gateway.journal.walk import Batch
-from gateway.sampling import sampled
+from gateway.sampling import mix_of, sampled
 from gnomon.domain import Arm
 
 
 class Offer(NamedTuple):
-    """Calls of one epoch that its shadow arm is offered."""
+    """Calls of one epoch that one of its shadow arms is offered."""
 
     arm: Arm
     rows: NDArray[np.intp]  # of the batch, ascending
@@ -24,12 +24,11 @@ def offers(journal: str, batch: Batch) -> list[Offer]:
     headers = batch.headers
     for epoch in np.unique(headers["epoch"]).tolist():
         route = batch.routes.get(epoch)
-        if route is None or route.shadow is None:
-            continue
-        rows = np.flatnonzero(_eligible(headers, epoch, route.shadow))
-        rows = rows[sampled(journal, headers["sequence"][rows], route.shadow.weight_bp)]
-        if len(rows):
-            found.append(Offer(route.shadow, rows))
+        for arm in route.shadows if route is not None else ():
+            rows = np.flatnonzero(_eligible(headers, epoch, arm))
+            rows = rows[sampled(mix_of(journal, arm.version), headers["sequence"][rows], arm.weight_bp)]
+            if len(rows):
+                found.append(Offer(arm, rows))
     return found
 
 

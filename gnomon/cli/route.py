@@ -57,8 +57,16 @@ def set_route(
     actor: Actor,
     canary: Annotated[int, typer.Option(help="Version that answers a share of the calls.")] = 0,
     canary_bp: Annotated[int, typer.Option(help="Its share in basis points, 10 000 for all.")] = 100,
-    shadow: Annotated[int, typer.Option(help="Version that is run beside, and never answers.")] = 0,
-    shadow_bp: Annotated[int, typer.Option(help="Share of the calls it sees.")] = ALL_BP,
+    shadow: Annotated[
+        list[int] | None, typer.Option(help="Version that is run beside, and never answers; may be given again.")
+    ] = None,
+    shadow_bp: Annotated[int, typer.Option(help="Share of the calls that each shadow sees.")] = ALL_BP,
+    shadow_cpu: Annotated[float, typer.Option(help="Share of a core that each may use; 0: what is left over.")] = 0.0,
+    slice_by: Annotated[
+        list[str] | None, typer.Option("--slice", help="Compare by this input column, too; may be given again.")
+    ] = None,
+    decision_threshold: Annotated[float | None, typer.Option(help="Of scores: where a decision flips; 0.5.")] = None,
+    keep_quantile: Annotated[float, typer.Option(help="Keep pairs further apart than this share is; 0: none.")] = 0.99,
     batch_wait_us: Annotated[int, typer.Option(help="A call may wait so long for others to run with.")] = 0,
     batch_wait_rows: Annotated[int, typer.Option(help="But not once there are so many rows; 0: what a run takes.")] = 0,
     reason: Annotated[str, typer.Option(help="Why; kept in the record.")] = "",
@@ -70,11 +78,14 @@ def set_route(
     share = canary_bp if canary else 0
     arms = [Arm(version=stable, role=Role.STABLE, weight_bp=ALL_BP - share)]
     arms += [Arm(version=canary, role=Role.CANARY, weight_bp=share)] if canary else []
-    arms += [Arm(version=shadow, role=Role.SHADOW, weight_bp=shadow_bp)] if shadow else []
+    arms += [
+        Arm(version=number, role=Role.SHADOW, weight_bp=shadow_bp, cpu_share=shadow_cpu) for number in shadow or ()
+    ]
     with RegistryClient(registry) as client:
         route = Route(
             model=name, arms=tuple(arms), actor=actor, reason=reason,
-            batch_wait_us=batch_wait_us, batch_wait_rows=batch_wait_rows,
+            batch_wait_us=batch_wait_us, batch_wait_rows=batch_wait_rows, slices=tuple(slice_by or ()),
+            decision_threshold=decision_threshold, keep_quantile=keep_quantile if shadow else 0.0,
         )  # fmt: skip
         _show(client.set_route(route, expected_revision=expect), as_json)
 

@@ -67,6 +67,9 @@ def route_of(row: Row[Any]) -> Route:
         created_unix_ms=row.created_unix_ms,
         batch_wait_us=row.batch_wait_us,
         batch_wait_rows=row.batch_wait_rows,
+        slices=tuple(row.slices),
+        decision_threshold=row.decision_threshold,
+        keep_quantile=row.keep_quantile,
     )
 
 

@@ -79,6 +79,9 @@ routes = Table(
     _number("created_unix_ms"),
     _number("batch_wait_us", server_default=text("0")),
     _number("batch_wait_rows", server_default=text("0")),
+    Column("slices", JSON, nullable=False, server_default=text("'[]'")),
+    Column("decision_threshold", Float),
+    Column("keep_quantile", Float, nullable=False, server_default=text("0")),
     ForeignKeyConstraint(["model"], ["models.name"]),
 )
 Index("routes_of_model", routes.c.model, routes.c.revision)

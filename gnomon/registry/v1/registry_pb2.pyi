@@ -168,17 +168,19 @@ class Version(_message.Message):
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., artifact_sha256: _Optional[str] = ..., artifact_bytes: _Optional[int] = ..., profile_sha256: _Optional[str] = ..., warmup_sha256: _Optional[str] = ..., score: _Optional[_Union[Score, _Mapping]] = ..., lineage: _Optional[_Union[Lineage, _Mapping]] = ..., stage: _Optional[_Union[Stage, str]] = ..., approval: _Optional[_Union[Approval, _Mapping]] = ..., created_unix_ms: _Optional[int] = ...) -> None: ...
 
 class Arm(_message.Message):
-    __slots__ = ("version", "role", "weight_bp")
+    __slots__ = ("version", "role", "weight_bp", "cpu_share")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_BP_FIELD_NUMBER: _ClassVar[int]
+    CPU_SHARE_FIELD_NUMBER: _ClassVar[int]
     version: int
     role: Role
     weight_bp: int
-    def __init__(self, version: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., weight_bp: _Optional[int] = ...) -> None: ...
+    cpu_share: float
+    def __init__(self, version: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., weight_bp: _Optional[int] = ..., cpu_share: _Optional[float] = ...) -> None: ...
 
 class Route(_message.Message):
-    __slots__ = ("model", "revision", "arms", "warm", "latency_thresholds_us", "disagreement_tolerance", "actor", "reason", "created_unix_ms", "batch_wait_us", "batch_wait_rows")
+    __slots__ = ("model", "revision", "arms", "warm", "latency_thresholds_us", "disagreement_tolerance", "actor", "reason", "created_unix_ms", "batch_wait_us", "batch_wait_rows", "slices", "decision_threshold", "keep_quantile")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     ARMS_FIELD_NUMBER: _ClassVar[int]
@@ -190,6 +192,9 @@ class Route(_message.Message):
     CREATED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     BATCH_WAIT_US_FIELD_NUMBER: _ClassVar[int]
     BATCH_WAIT_ROWS_FIELD_NUMBER: _ClassVar[int]
+    SLICES_FIELD_NUMBER: _ClassVar[int]
+    DECISION_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    KEEP_QUANTILE_FIELD_NUMBER: _ClassVar[int]
     model: str
     revision: int
     arms: _containers.RepeatedCompositeFieldContainer[Arm]
@@ -201,7 +206,10 @@ class Route(_message.Message):
     created_unix_ms: int
     batch_wait_us: int
     batch_wait_rows: int
-    def __init__(self, model: _Optional[str] = ..., revision: _Optional[int] = ..., arms: _Optional[_Iterable[_Union[Arm, _Mapping]]] = ..., warm: _Optional[_Iterable[int]] = ..., latency_thresholds_us: _Optional[_Iterable[int]] = ..., disagreement_tolerance: _Optional[float] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., created_unix_ms: _Optional[int] = ..., batch_wait_us: _Optional[int] = ..., batch_wait_rows: _Optional[int] = ...) -> None: ...
+    slices: _containers.RepeatedScalarFieldContainer[str]
+    decision_threshold: float
+    keep_quantile: float
+    def __init__(self, model: _Optional[str] = ..., revision: _Optional[int] = ..., arms: _Optional[_Iterable[_Union[Arm, _Mapping]]] = ..., warm: _Optional[_Iterable[int]] = ..., latency_thresholds_us: _Optional[_Iterable[int]] = ..., disagreement_tolerance: _Optional[float] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., created_unix_ms: _Optional[int] = ..., batch_wait_us: _Optional[int] = ..., batch_wait_rows: _Optional[int] = ..., slices: _Optional[_Iterable[str]] = ..., decision_threshold: _Optional[float] = ..., keep_quantile: _Optional[float] = ...) -> None: ...
 
 class ColumnRule(_message.Message):
     __slots__ = ("column", "treatment")

@@ -137,9 +137,7 @@ class Reporter:
         """Counts of the route in force: `calls` for every arm."""
         route = self._client.get_route(self._model)
         arms = tuple(self._arm(route, arm, calls, failed) for arm in route.arms)
-        pairs: tuple[PairStats, ...] = ()
-        if route.shadow is not None:
-            pairs = (self._pairs(route, route.shadow.version, calls, apart),)
+        pairs = tuple(self._pairs(route, shadow.version, calls, apart) for shadow in route.shadows)
         await self._gateway.report_stats(StatsReport(gateway_id="g1", arms=arms, pairs=pairs))
 
     def _arm(self, route: Route, arm: Arm, calls: int, failed: int) -> ArmStats:

@@ -14,8 +14,8 @@ import pytest
 from gateway import shadow as shadowing
 from gateway.journal.format import ANSWERED, FAILED, LIVE_OUTPUT, OUTPUT, REJECTED
 from gateway.journal.walk import JournalReader
+from gateway.sampling import mix_of, sampled
 from gateway.shadow import Shadow
-from gateway.shadowing import choice
 from gateway.shadowing.books import ENDS
 from tests import models
 from tests.journals import config_in, know, put_snapshot, put_version, record, route, schema, writer_of
@@ -102,22 +102,11 @@ def test_only_answered_calls_of_routes_with_a_shadow_are_offered(house):
     assert drained(house) == ended(1, run=1)
 
 
-def test_a_share_is_taken_by_sequence_and_grows_without_losing_any():
-    sequences = np.arange(100_000, dtype=np.uint64)
-    tenth, half = choice.sampled("w00", sequences, 1_000), choice.sampled("w00", sequences, 5_000)
-    assert tenth.mean() == pytest.approx(0.1, abs=0.005)
-    assert half[tenth].all()
-    assert choice.sampled("w00", sequences, 10_000).all()
-    assert not choice.sampled("w00", sequences, 0).any()
-    other = choice.sampled("w01", sequences, 1_000)
-    assert (tenth & other).mean() == pytest.approx(0.01, abs=0.003)
-
-
 def test_a_share_is_what_is_offered(tmp_path):
     house = House(tmp_path, share_bp=2_500)
     for _ in range(400):
         house.call()
-    expected = int(choice.sampled("w00", np.arange(400, dtype=np.uint64), 2_500).sum())
+    expected = int(sampled(mix_of("w00", 2), np.arange(400, dtype=np.uint64), 2_500).sum())
     assert drained(house) == ended(expected, run=expected)
     house.writer.close()
 

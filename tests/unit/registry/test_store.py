@@ -57,6 +57,7 @@ def test_routes_of_an_older_registry_let_no_call_wait(tmp_path: Path) -> None:
         assert migrate.revision_of(connection) == migrate.HEAD
         found = routes.get_route(connection, "m")
         assert (found.stable.version, found.batch_wait_us, found.batch_wait_rows) == (1, 0, 0)
+        assert (found.slices, found.threshold, found.keep_quantile, found.stable.cpu_share) == ((), 0.5, 0.0, 0.0)
     database.close()
 
 
