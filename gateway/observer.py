@@ -10,12 +10,13 @@ import contextlib
 import logging
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.config import Config
 from gateway.consumer import FULL_DISK_PAUSE_S, alone, take_stop
 from gateway.journal.columns import Group, groups
-from gateway.journal.cursor import Checkpoint
+from gateway.journal.cursor import Checkpoint, CheckpointCorrupt, read_checkpoint
 from gateway.journal.format import ANSWERED
 from gateway.journal.readers import Follower, Readers
 from gateway.journal.walk import Batch
@@ -26,15 +27,17 @@ from gateway.observe.page import publish_arms, publish_pairs, publish_readers
 from gateway.observe.pairs import Pairs
 from gateway.observe.scores import all_finite
 from gateway.pages import Page
+from gateway.shadowing.books import Books
 from gateway.snapshot import Snapshot
 from gnomon.aio import AsyncRegistryClient
 from gnomon.errors import GnomonError
-from gnomon.evidence import StatsReport
+from gnomon.evidence import ShadowBooks, StatsReport
 from gnomon.stats.profile import Profile
 
 log = logging.getLogger(__name__)
 
 NAME = "observer"
+SHADOW = "shadow"  # the consumer whose books are reported, too
 REPORT_TIMEOUT_S = 2.0
 REPORT_AT_LEAST_S = 5.0  # also without news: a registry may have been restored from yesterday
 TICKS_BYTES = 2 << 20  # of one report
@@ -59,7 +62,7 @@ class Observer:
         positions, state = self.checkpoint.load()
         self.readers = Readers(lambda: journals(layout), positions, state.get("journals", {}))
         self.arms = Arms.of(state.get("arms", {}))
-        self.pairs = Pairs.of(state.get("pairs", {}))
+        self.pairs = Pairs.of(state.get("pairs", {}), self._profile)
         self.drift = Drift(self._profile, config.drift_tick_s)
         self.drift.restore(state.get("drift", {}))
         self.page = Page.create(layout.page(NAME))
@@ -121,8 +124,9 @@ class Observer:
         ticks, changes = self.drift.report(TICKS_BYTES)
         gateway_id = self.layout.identity.read_text().strip()
         return StatsReport(
-            gateway_id=gateway_id, arms=self.arms.stats(), pairs=self.pairs.stats(), ticks=ticks
-        ), changes
+            gateway_id=gateway_id, arms=self.arms.stats(), pairs=self.pairs.stats(), ticks=ticks,
+            books=tuple(shadow_books(self.layout)),
+        ), changes  # fmt: skip
 
     def _read_one(self, follower: Follower) -> bool:
         batch, shadow = follower.peek(), follower.name == SHADOW_JOURNAL
@@ -164,6 +168,15 @@ class Observer:
         except (OSError, ValueError) as error:
             log.error("profile of %s version %d: %s; no drift is counted for it", model, number, error)
             return None
+
+
+def shadow_books(layout: Layout) -> Iterator[ShadowBooks]:
+    """Those of the runner's last checkpoint: what it ends after that is told later."""
+    try:
+        _, state = read_checkpoint(layout.checkpoint(SHADOW))
+    except (FileNotFoundError, CheckpointCorrupt):
+        return
+    yield from Books(state.get("books")).evidence()
 
 
 async def send(

@@ -24,7 +24,7 @@ from gateway.journal.writer import Writer
 from gateway.observe.page import publish_readers
 from gateway.pages import Page
 from gateway.servables import Servable
-from gateway.shadowing.books import EXPIRED, FAILED, RUN, SHED, Books
+from gateway.shadowing.books import EXPIRED, FAILED, RUN, SHED, Books, BooksKey
 from gateway.shadowing.choice import Offer, offers
 from gateway.shadowing.frames import Frames, parents_since
 from gateway.shadowing.models import Models
@@ -106,26 +106,27 @@ class Shadow:
 
     def _take(self, batch: Batch, offer: Offer, behind: int) -> None:
         """Brings every offered call to exactly one end."""
-        model, version = _model(batch, offer), offer.arm.version
-        rows = self._not_yet_run(batch, offer.rows, model, version)
+        key = BooksKey(_model(batch, offer), offer.arm.version, int(batch.headers["epoch"][offer.rows[0]]))
+        rows = self._not_yet_run(batch, offer.rows, key)
         late, old = self._too_late(batch, rows, behind)
-        self.books.end(model, version, SHED, int(late.sum()))
-        self.books.end(model, version, EXPIRED, int((old & ~late).sum()))
+        self.books.end(key, SHED, int(late.sum()))
+        self.books.end(key, EXPIRED, int((old & ~late).sum()))
         rows = rows[~late & ~old]
-        servable = self.models.get(model, version) if len(rows) else None
+        servable = self.models.get(key.model, key.version) if len(rows) else None
         if servable is None:
-            self.books.end(model, version, FAILED, len(rows))
+            self.books.end(key, FAILED, len(rows))
         else:
-            self._run(batch, rows, servable, offer.arm)
+            self._run(batch, rows, servable, offer.arm, key)
 
-    def _not_yet_run(self, batch: Batch, rows: NDArray[np.intp], model: str, version: int) -> NDArray[np.intp]:
+    def _not_yet_run(self, batch: Batch, rows: NDArray[np.intp], key: BooksKey) -> NDArray[np.intp]:
         """Without those that were run before a kill, which are counted here."""
         if not self._already:
             return rows
-        ended = [self._already.pop(bytes(batch.headers["prediction_id"][row]), None) for row in rows]
+        parents = [bytes(parent) for parent in batch.headers["prediction_id"][rows]]
+        ended = [self._already.pop((key.version, parent), None) for parent in parents]
         for status in ended:
             if status is not None:
-                self.books.end(model, version, RUN if status == ANSWERED else FAILED)
+                self.books.end(key, RUN if status == ANSWERED else FAILED)
         return rows[[status is None for status in ended]]
 
     def _too_late(
@@ -136,21 +137,21 @@ class Shadow:
         age_s = (time.time_ns() - batch.headers["arrived_unix_ns"][rows].astype(np.int64)) / 1e9
         return late, age_s > self.config.shadow_max_age_s
 
-    def _run(self, batch: Batch, rows: NDArray[np.intp], servable: Servable, arm: Arm) -> None:
-        items = self._items(batch, rows, servable)
+    def _run(self, batch: Batch, rows: NDArray[np.intp], servable: Servable, arm: Arm, key: BooksKey) -> None:
+        items = self._items(batch, rows, servable, key)
         for ran in run_all(servable, items, self.config.shadow_batch_rows):
             written = self.frames.append(batch, ran, servable, arm)
             well = written and ran.outputs is not None
-            self.books.end(servable.version.model, arm.version, RUN if well else FAILED)
+            self.books.end(key, RUN if well else FAILED)
 
-    def _items(self, batch: Batch, rows: NDArray[np.intp], servable: Servable) -> list[Item]:
+    def _items(self, batch: Batch, rows: NDArray[np.intp], servable: Servable, key: BooksKey) -> list[Item]:
         items = []
         for row in rows.tolist():
             try:
                 items.append(item_of(batch, row, servable))
             except InvalidInput as error:
                 log.warning("shadow of %s: %s", servable.version.model, error)
-                self.books.end(servable.version.model, servable.version.version, FAILED)
+                self.books.end(key, FAILED)
         return items
 
 

@@ -13,7 +13,7 @@ from gnomon.aio import AsyncRegistryClient
 from gnomon.channel import CHUNK_BYTES, OPTIONS, RECONNECT, ClientTls, channel, typed_errors
 from gnomon.domain import Lineage, LogPolicy, Model, Route, Score, Stage, Version
 from gnomon.errors import ArtifactCorrupt
-from gnomon.evidence import Drift
+from gnomon.evidence import Drift, ShadowReport
 from gnomon.gateway.v1 import gateway_pb2 as gateway_pb
 from gnomon.gateway.v1.gateway_pb2_grpc import GatewayStub
 from gnomon.registry.v1 import registry_pb2 as pb
@@ -164,6 +164,15 @@ class RegistryClient(_Client):
         """Drift of what a version (0: the stable arm's) was asked, in [from, to)."""
         request = pb.GetDriftRequest(model=model, version=version, from_unix_ms=from_unix_ms, to_unix_ms=to_unix_ms)
         return cast(Drift, wire.decode(self._call(self._stub.GetDrift, request), Drift))
+
+    def get_shadow(
+        self, model: str, from_epoch: int = 0, *, max_disagreement_share: float = 0.0, alpha: float = 0.0
+    ) -> ShadowReport:
+        """What shadows answered beside the live arms, since an epoch (0: the one in force). Raises: NotFound."""
+        request = pb.GetShadowRequest(
+            model=model, from_epoch=from_epoch, max_disagreement_share=max_disagreement_share, alpha=alpha
+        )
+        return cast(ShadowReport, wire.decode(self._call(self._stub.GetShadow, request), ShadowReport))
 
     def _version(self, method: Any, request: Any) -> Version:
         return cast(Version, wire.decode(self._call(method, request), Version))

@@ -15,12 +15,12 @@ from gnomon.domain import Arm, Role
 from gnomon.wire import message_of
 
 
-def parents_since(folder: Path, sequence: int) -> dict[bytes, int]:
-    """Live predictions whose shadow is in the journal from `sequence` on, with its status: run after the checkpoint."""
+def parents_since(folder: Path, sequence: int) -> dict[tuple[int, bytes], int]:
+    """Status of what is in the journal from `sequence` on, run after the checkpoint: by version and live prediction."""
     bases = [base_sequence_of(path) for path in segments(folder)]
     base = max((base for base in bases if base <= sequence), default=0)
     reader = JournalReader(folder, Position(base, HEADER_BYTES if base in bases else 0, base))
-    parents: dict[bytes, int] = {}
+    parents: dict[tuple[int, bytes], int] = {}
     while True:
         try:
             batch = reader.read()
@@ -29,7 +29,7 @@ def parents_since(folder: Path, sequence: int) -> dict[bytes, int]:
         if batch is None:
             return parents
         for header in batch.headers[batch.headers["sequence"] >= sequence]:
-            parents[bytes(header["parent_id"])] = int(header["status"])
+            parents[int(header["version"]), bytes(header["parent_id"])] = int(header["status"])
 
 
 def described(servable: Servable, live: dict[str, Any]) -> dict[str, Any]:

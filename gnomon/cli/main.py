@@ -6,7 +6,7 @@ from typing import cast
 import grpc
 import typer
 
-from gnomon.cli import drift, journal, log, model, rollout, route
+from gnomon.cli import drift, journal, log, model, rollout, route, shadow
 from gnomon.cli.demo import demo
 from gnomon.cli.log_policy import log_policy
 from gnomon.cli.trace import trace
@@ -21,6 +21,7 @@ model.app.command("log-policy")(log_policy)
 app.add_typer(model.app, name="model")
 app.add_typer(route.app, name="route")
 app.add_typer(rollout.app, name="rollout")
+app.add_typer(shadow.app, name="shadow")
 app.add_typer(drift.app, name="drift")
 app.add_typer(journal.app, name="journal")
 app.add_typer(log.app, name="log")
