@@ -51,6 +51,7 @@ METRICS: Final[dict[str, tuple[str, str]]] = {
     "gnomon_shadow_shed_total": (COUNTER, "Calls left out because the shadow was too far behind."),
     "gnomon_shadow_expired_total": (COUNTER, "Calls left out because they were too old."),
     "gnomon_shadow_failed_total": (COUNTER, "Calls a shadow could not run."),
+    "gnomon_shadow_restarts_total": (COUNTER, "Processes of a shadow arm that died or were ended."),
     "gnomon_shadow_pairs_total": (COUNTER, "Rows scored by both a shadow and a live version."),
     "gnomon_shadow_disagreements_total": (COUNTER, "Pairs whose scores differ by more than the route tolerates."),
     "gnomon_shipped_rows_total": (COUNTER, "Calls exported to Parquet."),

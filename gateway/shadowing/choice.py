@@ -18,13 +18,20 @@ class Offer(NamedTuple):
     rows: NDArray[np.intp]  # of the batch, ascending
 
 
-def offers(journal: str, batch: Batch) -> list[Offer]:
-    """What the batch offers, epoch by epoch. A call that was pinned to the shadow's own version is no pair."""
+def offers(journal: str, batch: Batch, only: tuple[str, int] | None = None) -> list[Offer]:
+    """What the batch offers, epoch by epoch, to every shadow or to that of `only` a model and version.
+
+    A call that was pinned to the shadow's own version is no pair.
+    """
     found = []
     headers = batch.headers
     for epoch in np.unique(headers["epoch"]).tolist():
         route = batch.routes.get(epoch)
-        for arm in route.shadows if route is not None else ():
+        if route is None:
+            continue
+        for arm in route.shadows:
+            if only is not None and only != (route.model, arm.version):
+                continue
             rows = np.flatnonzero(_eligible(headers, epoch, arm))
             rows = rows[sampled(mix_of(journal, arm.version), headers["sequence"][rows], arm.weight_bp)]
             if len(rows):
