@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from gateway import servables
 from gateway.crew import Crew
 from gateway.desired import Desired
+from gateway.disagreements import disagreements
 from gateway.layout import Layout
 from gateway.router import Table
 from gateway.standing import books, consumers, readings, shadow_books
@@ -72,6 +73,10 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
             if request.rescore:
                 found.rescore.CopyFrom(await self._rescore(version, found))
         return found
+
+    @unary
+    async def ListDisagreements(self, request: Any, context: Any) -> pb.Disagreements:
+        return pb.Disagreements(found=disagreements(self.layout, request.model, request.version))
 
     def _find(self, prediction_id: str, request_id: str) -> pb.PredictionTrace:
         """Raises: InvalidInput, PredictionNotFound."""

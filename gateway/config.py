@@ -70,7 +70,7 @@ class Config:
     drift_tick_s: float = _setting(5.0, "length of a drift sub-window")
     shadow_max_lag: int = _setting(50_000, "calls the shadow may be behind; older ones are shed")
     shadow_max_age_s: float = _setting(60.0, "calls older than this are expired, not shadowed")
-    shadow_batch_rows: int = _setting(1024, "rows in one run of a shadow")
+    shadow_batch_rows: int = _setting(4096, "rows a shadow's process is asked for at once")
     shadow_memory_bytes: int = _setting(1 << 30, "memory a shadow's process may hold; with more it is killed")
     shadow_run_timeout_s: float = _setting(10.0, "a shadow's process that computes, or hangs, longer is killed")
     shadow_child: str = _setting("gateway.shadowing.child", "module a shadow's process runs")

@@ -248,8 +248,14 @@ class Crew:
             thread.join(drain_s)
 
 
-def lowest_priority() -> None:
-    """Runs only when nobody else wants to, where the system lets us say so. Processes it starts are no better."""
+def lowest_priority(workers: int) -> None:
+    """Runs only when nobody else wants to, where the system lets us say so, and on what cores workers leave over.
+
+    Even the lowest priority is not given up in the middle of a system call. Processes it starts are no better.
+    """
+    left_over = sorted(os.sched_getaffinity(0))[workers:]
+    if left_over:
+        os.sched_setaffinity(0, left_over)
     os.nice(19)
     try:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
@@ -280,7 +286,7 @@ class Looking:
 
 def run(config: Config) -> None:
     """The process."""
-    lowest_priority()
+    lowest_priority(config.workers)
     stop = stop_event()
     crew = Crew()
     with alone(config.layout.checkpoint(NAME)):

@@ -208,3 +208,8 @@ class GatewayClient(_Client):
         """What became of one prediction, or of the newest of a caller's own id; with `rescore` its row is run again."""
         request = gateway_pb.TraceRequest(prediction_id=prediction_id, rescore=rescore, request_id=request_id)
         return cast(gateway_pb.PredictionTrace, self._call(self._stub.Trace, request))
+
+    def disagreements(self, model: str, version: int = 0) -> list[gateway_pb.Disagreement]:
+        """Rows that a shadow and the live version scored furthest apart, the newest first."""
+        request = gateway_pb.ListDisagreementsRequest(model=model, version=version)
+        return list(self._call(self._stub.ListDisagreements, request).found)

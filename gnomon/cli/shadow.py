@@ -4,8 +4,21 @@ from typing import Annotated
 
 import typer
 
-from gnomon.cli.options import REGISTRY, AsJson, Registry, console, print_json, table
-from gnomon.client import RegistryClient
+from gnomon.cli.options import (
+    GATEWAY,
+    REGISTRY,
+    AsJson,
+    Gateway,
+    Registry,
+    TlsCa,
+    TlsCertificate,
+    TlsKey,
+    client_tls,
+    console,
+    print_json,
+    table,
+)
+from gnomon.client import GatewayClient, RegistryClient
 from gnomon.evidence import ShadowComparison, ShadowReport
 
 app = typer.Typer(no_args_is_help=True, help="Shadows beside the live version.")
@@ -69,3 +82,29 @@ def show(
         print_json(report)
     else:
         _print(report)
+
+
+@app.command()
+def disagreements(
+    name: Name,
+    version: Annotated[int, typer.Option(help="Of this shadow only.")] = 0,
+    limit: Annotated[int, typer.Option(help="So many at most, the newest first.")] = 20,
+    gateway: Gateway = GATEWAY,
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rows that were scored furthest apart, to be looked at (`gnomon trace ID`) and labelled."""
+    with GatewayClient(gateway, tls=client_tls(tls_ca, tls_certificate, tls_key)) as client:
+        found = client.disagreements(name, version)[:limit]
+    if as_json:
+        print_json(found)
+        return
+    shown = table(f"{name}: scores furthest apart", "prediction", "row", "epoch", "shadow", "live", "shadow's", "Δ")
+    for item in found:
+        shown.add_row(
+            item.prediction_id, str(item.row), str(item.epoch), str(item.version), _number(item.live),
+            _number(item.shadow), _number(item.shadow - item.live, "+.4f"),
+        )  # fmt: skip
+    console.print(shown)

@@ -2,21 +2,24 @@
 
 import asyncio
 import dataclasses
+from collections import deque
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gateway import observer as observing
+from gateway.disagreements import disagreements
 from gateway.journal.format import ANSWERED, FAILED, LIVE_OUTPUT, OUTPUT, REJECTED
 from gateway.journal.writer import Record, TensorRecord, Writer
 from gateway.observe.arms import ArmKey, Arms
 from gateway.observe.drift import TickKey
+from gateway.observe.kept import Disagreement
 from gateway.observe.pairs import PairKey
 from gateway.observer import Observer
 from gateway.pages import read_page
 from gnomon.domain import Role
-from gnomon.errors import Unavailable
+from gnomon.errors import InvalidInput, Unavailable
 from gnomon.evidence import StatsReport
 from gnomon.stats.latency import bucket_of
 from gnomon.stats.profile import Profile
@@ -308,3 +311,20 @@ async def test_told_to_stop_the_observer_reads_what_is_left(house, monkeypatch):
     await running
     assert registry.reports[-1].arms[0].answered == 2
     assert house.observer().arms.arms[ARM].answered == 2
+
+
+def test_disagreements_are_listed_from_the_checkpoint_the_newest_first(house):
+    observer = house.observer()
+    assert list(disagreements(house.config.layout, "flights", 0)) == []
+    for version, at, shadow in ((2, 5, 0.9), (3, 7, None), (2, 9, 0.7)):
+        kept = observer.pairs.kept.found.setdefault(("flights", version), deque())
+        kept.append(Disagreement(f"live {at}", f"shadow {at}", at, 1, 4, 0.25, shadow))
+    observer.save()
+    found = list(disagreements(house.config.layout, "flights", 0))
+    assert [(each.prediction_id, each.version) for each in found] == [("live 9", 2), ("live 7", 3), ("live 5", 2)]
+    assert (found[0].live, found[0].shadow, found[0].row, found[0].epoch) == (0.25, 0.7, 1, 4)
+    assert np.isnan(found[1].shadow)
+    assert [each.arrived_unix_ms for each in disagreements(house.config.layout, "flights", 2)] == [9, 5]
+    assert list(disagreements(house.config.layout, "other", 0)) == []
+    with pytest.raises(InvalidInput, match="model name"):
+        list(disagreements(house.config.layout, "", 0))
