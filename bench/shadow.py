@@ -1,7 +1,7 @@
 """`python -m bench.shadow`: what shadows cost the calls that are answered, and what a core of theirs gets done.
 
 First, one shadow of all calls that hangs, crashes each second, takes ten times as long, leaks, or spins on all cores,
-each beside none and one that behaves, in turns: p99 at a third of the capacity, failed calls, and whether the books
+each beside none and one that behaves, in turns: p99 at a fifth of the capacity, failed calls, and whether the books
 balance. Then the shadow is held until there is a backlog, and let go: rows a second of its processor time, beside the
 worker's, on the same calls.
 """
@@ -29,7 +29,7 @@ from gnomon.client import GatewayClient
 
 GOOD = 2
 FAULTS = {4: "hang", 5: "crash", 6: "slow", 7: "leak", 8: "spin"}
-SHARE_OF_CAPACITY = 1 / 3
+SHARE_OF_CAPACITY = 1 / 5
 MOST_LATER = 1.05  # p99, times that without a shadow
 MEMORY = 512 << 20
 FLAGS = (

@@ -13,11 +13,11 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from gateway.config import Config
-from gateway.consumer import FULL_DISK_PAUSE_S, alone, consume, stop_event
+from gateway.consumer import alone, consume, stop_event
 from gateway.journal.cursor import Checkpoint
 from gateway.journal.format import host_of
 from gateway.journal.readers import Follower, Readers
@@ -25,10 +25,11 @@ from gateway.journal.walk import Position
 from gateway.journal.writer import Writer
 from gateway.observe.page import publish_readers
 from gateway.pages import Page
-from gateway.shadowing.arm import GivenUp, ShadowArm, Surroundings
+from gateway.shadowing.arm import ShadowArm, Surroundings
 from gateway.shadowing.books import Books
 from gateway.shadowing.budget import Budget
 from gateway.shadowing.choice import offers
+from gateway.shadowing.crew import IDLE_S, Crew
 from gateway.shadowing.frames import Frames, parents_since
 from gateway.shadowing.model import Limits, Model
 from gateway.shadowing.slices import Slices
@@ -38,7 +39,6 @@ log = logging.getLogger(__name__)
 
 NAME = "shadow"
 SLOT = 4_095  # of prediction ids: the last, far from any worker's
-IDLE_S = 0.05
 READ_LIMIT = 4_096
 RETIRED_AFTER_S = 60.0  # an arm that has nothing to do: its process ends, its books stay
 
@@ -201,51 +201,6 @@ def furthest_behind(kept: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Positi
             if name not in positions or (place[2], place[1]) < (positions[name][2], positions[name][1]):
                 positions[name], counts[name] = place, each["journals"].get(name, (0, 0, 0))
     return positions, counts
-
-
-class Crew:
-    """A thread for each arm, which looks after its process. Written by: the main thread."""
-
-    def __init__(self) -> None:
-        self.draining = threading.Event()
-        self._threads: list[threading.Thread] = []
-
-    def start(self, arm: ShadowArm) -> None:
-        name = f"shadow {arm.model.name} {arm.model.number}"
-        thread = threading.Thread(target=self._keep, args=(arm,), name=name, daemon=True)
-        self._threads = [each for each in self._threads if each.is_alive()] + [thread]
-        thread.start()
-
-    def _keep(self, arm: ShadowArm) -> None:
-        """Until the arm has left; or, when all is to end, has nothing more to do."""
-        try:
-            while not arm.left:
-                if not self._step(arm) and self.draining.wait(IDLE_S):
-                    return
-        except GivenUp:
-            log.warning("shadow %s version %d: goes on at the next start", *arm.key)
-        finally:
-            arm.end()
-
-    def _step(self, arm: ShadowArm) -> bool:
-        try:
-            return arm.step()
-        except OSError as error:  # a full disk: what is in memory is saved with a later step
-            log.error("%s; trying again", error)
-            self.draining.wait(FULL_DISK_PAUSE_S)
-            return False
-
-    def end(self, arms: Sequence[ShadowArm], given_up: threading.Event, drain_s: float) -> None:
-        """Waits for what is left, for a bounded time; then whoever is still at work is made to stop."""
-        self.draining.set()
-        deadline = time.monotonic() + drain_s
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        given_up.set()
-        for arm in arms:
-            arm.model.kill()
-        for thread in self._threads:
-            thread.join(drain_s)
 
 
 def lowest_priority(workers: int) -> None:

@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 
 from bench.faults import VARIABLE
-from gateway.journal.format import ANSWERED, FAILED, SLICE
+from gateway.journal.format import ANSWERED, FAILED, INPUT, LIVE_OUTPUT, OUTPUT, SLICE
 from gateway.journal.walk import JournalReader
+from gateway.journal.writer import TensorRecord
 from gateway.pages import read_page
-from gateway.shadow import Crew, Shadow
+from gateway.shadow import Shadow
 from gateway.shadowing.books import ENDS, Books, BooksKey
 from gateway.shadowing.budget import BURST_S, Budget
+from gateway.shadowing.crew import Crew
 from gateway.shadowing.slices import features_of, may_be_told
 from gateway.shadowing.vitals import vitals_of
+from gateway.tensors import bytes_elements, bytes_raw
 from gnomon.domain import Arm, ColumnRule, LogPolicy, Role, Route, Treatment
 from gnomon.wire import message_of
 from tests import models
@@ -201,6 +204,44 @@ def test_an_arm_without_work_leaves_and_comes_again_and_nothing_is_counted_twice
     runner.close()
     assert by_version(runner.books) == {2: {"run": 2, "shed": 0, "expired": 0, "failed": 0}}
     assert len(house.frames()) == 2
+
+
+def test_outputs_of_no_fixed_size_are_journaled_beside_the_live_ones(house_of: Any) -> None:
+    house = house_of(shadow(2), artifact=models.several())
+    described = {
+        "model": "flights", "version": 1, "artifact_sha256": "a" * 64, "score": {"output": 0, "column": -1},
+        "inputs": [
+            {"name": name, "datatype": kind, "shape": [-1, columns]}
+            for name, kind, columns in (("x", "FP32", 3), ("a", "INT64", 1), ("b", "INT64", 1), ("s", "BYTES", 1))
+        ],
+        "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 3]}],
+    }  # fmt: skip
+    number = house.writer.schema(described)
+    texts = [(b"one", b"eleven"), (b"three", b"four"), (b"", b"sevenxx")]  # two of a size, and one of another
+    for pair in texts:
+        ones = np.ones((2, 1), "<i8")
+        tensors = [
+            TensorRecord(INPUT, 0, "FP32", (2, 3), X), TensorRecord(INPUT, 1, "INT64", (2, 1), ones),
+            TensorRecord(INPUT, 2, "INT64", (2, 1), ones), TensorRecord(INPUT, 3, "BYTES", (2, 1), bytes_raw(pair)),
+            TensorRecord(OUTPUT, 0, "FP32", (2, 3), X),
+        ]  # fmt: skip
+        given = record(house.writer, number, request_id=pair[0])._replace(tensors=tensors, rows=2)
+        assert house.writer.append(given)
+    runner = Shadow(house.config)
+    while runner.step():
+        pass
+    runner.close()
+    assert by_version(runner.books)[2]["run"] == 3
+    reader = JournalReader(house.config.layout.shadow_journal)
+    batch = reader.read()
+    assert batch is not None
+    found = {}
+    for row in range(3):
+        tensors_of = {(tensor.direction, tensor.index): tensor for tensor in batch.tensors(row)}
+        found[batch.text(row)[0].encode()] = tuple(bytes_elements(tensors_of[OUTPUT, 2].data))
+        assert tensors_of[OUTPUT, 1].array().tolist() == [[2], [2]]
+        assert set(tensors_of) == {(OUTPUT, 0), (OUTPUT, 1), (OUTPUT, 2), (LIVE_OUTPUT, 0), (SLICE, 0)}
+    assert found == {pair[0]: pair for pair in texts}
 
 
 def test_epochs_long_over_share_their_books() -> None:
