@@ -66,6 +66,7 @@ class ShadowArm:
         self.left = False  # it is no more: another may take its place
         self._around = around
         self._working = False
+        self._asked = False  # in the last batch: where all was too old, the next is larger
         self._row_s = 0.0  # what a row takes; 0: not known
         self._keep()
 
@@ -102,10 +103,11 @@ class ShadowArm:
             self._working = False
 
     def _work(self, follower: Follower) -> bool:
-        most = MOST_READ if not self._row_s else int(BATCH_S / self._row_s)
+        most = int(BATCH_S / self._row_s) if self._row_s and self._asked else MOST_READ
         batch = follower.peek(max(LEAST_READ, min(MOST_READ, most)))
         if batch is None:
             return False
+        self._asked = False
         ends, behind = Books(), follower.pending()
         offered = offers(follower.name, batch, self.key)
         for offer in offered:
@@ -133,7 +135,9 @@ class ShadowArm:
         rows = self._not_yet_run(batch, offer.rows, key, ends)
         late = len(batch) - rows + behind > self._around.max_lag
         ends.end(key, SHED, int(late.sum()))
-        for group in groups(batch, rows[~late]):
+        fresh = self._fresh(batch.headers[rows])
+        ends.end(key, EXPIRED, int((~fresh & ~late).sum()))
+        for group in groups(batch, rows[fresh & ~late]):
             slices = self._around.slices.of(batch.routes[epoch], group.schema)
             loaded = self._patiently()
             if loaded is None:
@@ -184,16 +188,22 @@ class ShadowArm:
 
     def _in_time(self, group: Group, portion: list[Numbers], key: BooksKey, ends: Books) -> list[Numbers]:
         """What is not too old by now."""
-        oldest_ns = time.time_ns() - round(self._around.max_age_s * 1e9)
-        fresh = group.headers["arrived_unix_ns"].astype(np.int64) >= oldest_ns
+        fresh = self._fresh(group.headers)
         kept = [numbers[fresh[numbers]] for numbers in portion]
         ends.end(key, EXPIRED, sum(map(len, portion)) - sum(map(len, kept)))
         return [numbers for numbers in kept if len(numbers)]
+
+    def _fresh(self, headers: NDArray[Any]) -> NDArray[np.bool_]:
+        """(n,): which calls are not too old."""
+        oldest_ns = time.time_ns() - round(self._around.max_age_s * 1e9)
+        fresh: NDArray[np.bool_] = headers["arrived_unix_ns"].astype(np.int64) >= oldest_ns
+        return fresh
 
     def _ask(self, calls: Calls, portion: list[Numbers], told: Told, key: BooksKey, ends: Books) -> None:
         if not portion or self._patiently() is None:
             ends.end(key, FAILED, sum(map(len, portion)))
             return
+        self._asked = True
         try:
             answer = self.model.ask([calls.run(numbers) for numbers in portion])
         except Died:
