@@ -79,7 +79,7 @@ class House:
         """
         server, rest = cores.split()
         workers = self._workers()
-        for other in self._others():
+        for other in self.others():
             cores.pin(other, rest)
             cores.give_way(other)
         places = sorted(server | rest)
@@ -90,13 +90,17 @@ class House:
         """Waits until consumers and the control plane have started and read what there was, or some seconds."""
         deadline = time.monotonic() + CALM_TIMEOUT_S
         while time.monotonic() < deadline:
-            others = self._others()
+            others = self.others()
             before = cores.cpu_s(others)
             time.sleep(CALM_S)
             if cores.cpu_s(others) - before < CALM_SHARE * CALM_S:
                 return
 
-    def _others(self) -> set[int]:
+    def add_version(self, kind: str) -> None:
+        """One more of a model, the same as its first."""
+        self._register(self._registry, kind, models.Recipe(kind=kind, seed=1), watched=True)
+
+    def others(self) -> set[int]:
         """Every process of the pair but the workers."""
         everybody = {other for pid in self._pair.processes.values() for other in (pid, *cores.descendants(pid))}
         return everybody.difference(self._workers())

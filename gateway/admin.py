@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from gateway import codec, servables
 from gateway.crew import Crew
 from gateway.desired import Desired
+from gateway.disagreements import disagreements
 from gateway.layout import Layout
 from gateway.standing import books, consumers, readings, shadow_books, trips
 from gateway.tensors import array_of, raw_of
@@ -61,10 +62,9 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
             raise InvalidInput(f"a request of model {asked.model_name!r}, to be explained for {request.model!r}")
         table = dataclasses.replace(Table.build(model.route), diverted=self._tripped(request.model))
         choice = table.explain(key=request.routing_key, headers=request.headers, request=asked)
-        shadow = model.route.shadow
         found = pb.Explanation(
             model=request.model, epoch=model.route.revision, rule="sequence",
-            shadows=[shadow.version] if shadow is not None else [],
+            shadows=[arm.version for arm in model.route.shadows],
         )  # fmt: skip
         if choice is not None:
             found.version, found.role = choice.version, cast(Any, int(choice.role))
@@ -93,6 +93,10 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
             if request.rescore:
                 found.rescore.CopyFrom(await self._rescore(version, found))
         return found
+
+    @unary
+    async def ListDisagreements(self, request: Any, context: Any) -> pb.Disagreements:
+        return pb.Disagreements(found=disagreements(self.layout, request.model, request.version))
 
     def _find(self, prediction_id: str, request_id: str) -> pb.PredictionTrace:
         """Raises: InvalidInput, PredictionNotFound, Unavailable."""

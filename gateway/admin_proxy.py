@@ -29,6 +29,10 @@ class AdminProxy(gateway_pb2_grpc.GatewayServicer):
     async def Trace(self, request: Any, context: Any) -> Any:
         return await self._ask(self._stub.Trace, request)
 
+    @unary
+    async def ListDisagreements(self, request: Any, context: Any) -> Any:
+        return await self._ask(self._stub.ListDisagreements, request)
+
     async def _ask(self, method: Any, request: Any) -> Any:
         try:
             return await method(request, timeout=DEADLINE_S)

@@ -6,7 +6,7 @@ from pathlib import Path
 from gateway.books import Left
 from gateway.journal.format import ANSWERED
 from gateway.journal.tail import records_since
-from gateway.sampling import is_offered
+from gateway.sampling import offered_to
 from gnomon.domain import Route
 from gnomon.registry.v1 import registry_pb2
 from gnomon.wire import decode
@@ -16,9 +16,10 @@ def left_since(folder: Path, sequence: int) -> Iterator[Left]:
     """The records from `sequence` on."""
     known: dict[int, Route] = {}
     for header, routes in records_since(folder, sequence):
-        epoch, offered = int(header["epoch"]), False
+        epoch, left = int(header["epoch"]), Left(int(header["status"]))
         if header["status"] == ANSWERED and epoch in routes:
             if epoch not in known:
                 known[epoch] = decode(registry_pb2.Route.FromString(routes[epoch]), Route)
-            offered = is_offered(known[epoch], int(header["version"]), folder.name, int(header["sequence"]))
-        yield Left(int(header["status"]), offered)
+            wanted = offered_to(known[epoch], int(header["version"]), folder.name, int(header["sequence"]))
+            left = left._replace(offered=tuple((known[epoch].model, arm.version) for arm in wanted))
+        yield left

@@ -25,7 +25,7 @@ class Left(NamedTuple):
     """A record of a worker that was killed before it had counted it."""
 
     status: int
-    offered: bool  # to a shadow
+    offered: tuple[tuple[str, int], ...] = ()  # the shadows that want it: model, version
 
 
 class WorkerBooks:
@@ -41,7 +41,8 @@ class WorkerBooks:
         self._journaled = page.counter("gnomon_worker_journaled_total")
         self._lost = page.counter("gnomon_worker_journal_lost_total", status="answered")
         self._lost_refusals = page.counter("gnomon_worker_journal_lost_total", status="other")
-        self._offered = page.counter("gnomon_worker_shadow_offered_total")
+        self._page = page
+        self._offered: dict[tuple[str, int], int] = {}  # (model, version of a shadow) → its counter
         self._shed = {reason: page.counter("gnomon_worker_shed_total", reason=reason) for reason in SHED_REASONS}
         self._unrecorded = page.counter("gnomon_worker_unrecorded_total")
         self._failing = page.counter("gnomon_worker_journal_failing")
@@ -62,9 +63,20 @@ class WorkerBooks:
             WORLD.ENDED_ANSWERED: self._ended[ANSWERED], WORLD.ENDED_CANCELLED: self._ended[CANCELLED],
             WORLD.ENDED_SHED: self._ended[SHED], WORLD.SHED_COUNT: self._shed["wait"],
             WORLD.SHED_COUNT + 8: self._shed["in_flight"], WORLD.LOST: self._lost,
-            WORLD.LOST_OTHER: self._lost_refusals, WORLD.OFFERED: self._offered,
+            WORLD.LOST_OTHER: self._lost_refusals,
         }  # fmt: skip
         return {field: base + 8 * counter for field, counter in counters.items()}
+
+    def place_of_offered(self, model: str, version: int) -> int:
+        """Where compiled code counts what a shadow wants."""
+        return int(self._values.ctypes.data) + 8 * self._offered_to(model, version)
+
+    def _offered_to(self, model: str, version: int) -> int:
+        key = model, version
+        if key not in self._offered:
+            labels = {"model": model, "version": str(version)}
+            self._offered[key] = self._page.counter("gnomon_worker_shadow_offered_total", **labels)
+        return self._offered[key]
 
     def resume(self, sequence: int, left: Callable[[int], Iterable[Left]]) -> None:
         """Takes up the books of a predecessor that may have been killed: every record it wrote is counted, once.
@@ -94,7 +106,8 @@ class WorkerBooks:
         told = int(values[self._journaled] + values[self._lost] - values[self._ended[ANSWERED]])
         for record in answered[told:]:  # the others were counted as journaled already, and not as ended
             values[self._journaled] += 1
-            values[self._offered] += record.offered
+            for model, version in record.offered:
+                values[self._offered_to(model, version)] += 1
         for record in left:
             values[self._ended[record.status]] += 1
         values[self._in_flight] -= len(left)
@@ -114,10 +127,13 @@ class WorkerBooks:
         """Why a call was not taken up, or not run."""
         self._values[self._shed[shed_reason(error)]] += 1
 
-    def journaled(self, written: bool, *, offered: bool) -> None:
-        """One answered call: written or lost, and whether a shadow arm wants to see it."""
+    def journaled(self, written: bool) -> None:
+        """One answered call: written or lost."""
         self._values[self._journaled if written else self._lost] += 1
-        self._values[self._offered] += offered
+
+    def offered(self, model: str, version: int) -> None:
+        """A shadow wants to see an answered call."""
+        self._values[self._offered_to(model, version)] += 1
 
     def refusal_journaled(self, written: bool) -> None:
         """One call that was not answered."""

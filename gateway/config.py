@@ -20,7 +20,7 @@ TRANSPORTS = ("ngh2", "grpcio")
 DURABILITIES = ("kernel", "sync")
 POSITIVE_S = (
     "drain_timeout_s", "segment_max_age_s", "observer_tick_s", "drift_tick_s", "max_connection_age_grace_s",
-    "keepalive_timeout_s", "breaker_pause_s",
+    "keepalive_timeout_s", "breaker_pause_s", "shadow_run_timeout_s",
 )  # fmt: skip
 
 
@@ -75,7 +75,10 @@ class Config:
     metrics_features: int = _setting(100, "features of a version whose drift /metrics shows: those with the most of it")
     shadow_max_lag: int = _setting(50_000, "calls the shadow may be behind; older ones are shed")
     shadow_max_age_s: float = _setting(60.0, "calls older than this are expired, not shadowed")
-    shadow_batch_rows: int = _setting(256, "rows in one run of a shadow")
+    shadow_batch_rows: int = _setting(4096, "rows a shadow's process is asked for at once")
+    shadow_memory_bytes: int = _setting(1 << 30, "memory a shadow's process may hold; with more it is killed")
+    shadow_run_timeout_s: float = _setting(10.0, "a shadow's process that computes, or hangs, longer is killed")
+    shadow_child: str = _setting("gateway.shadowing.child", "module a shadow's process runs")
     export_url: str = _setting("", "where Parquet goes, as s3://BUCKET/PREFIX; empty: parquet/ under dir")
     nats_url: str = _setting("", "NATS servers that take predictions into a stream, nats://HOST:PORT,…; empty: none")
     nats_stream: str = _setting("gnomon", "the JetStream stream; made when it is not there")
@@ -96,6 +99,7 @@ class Config:
             "metrics_versions",
             "metrics_features",
             "shadow_batch_rows",
+            "shadow_memory_bytes",
         ):
             if getattr(self, name) < 1:
                 raise ConfigInvalid(f"{name} = {getattr(self, name)}: at least 1 expected")

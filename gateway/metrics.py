@@ -45,7 +45,7 @@ METRICS: Final[dict[str, Described]] = {
     ),
     "gnomon_worker_books_sequence": Described(GAUGE, "Sequence of the journal when the worker last started.", PROCESS),
     "gnomon_worker_books_ended": Described(GAUGE, "Calls that had ended when the worker last started.", PROCESS),
-    "gnomon_worker_shadow_offered_total": Described(COUNTER, "Answered calls whose route had a shadow arm.", PROCESS),
+    "gnomon_worker_shadow_offered_total": Described(COUNTER, "Answered calls that a shadow wants to see.", SHADOW),
     "gnomon_worker_collections_total": Described(COUNTER, "Garbage collections of a worker.", PROCESS),
     "gnomon_worker_collection_ns_total": Described(COUNTER, "Nanoseconds they took.", PROCESS),
     "gnomon_worker_collection_longest_ns": Described(GAUGE, "Nanoseconds the longest since its start took.", PROCESS),
@@ -82,6 +82,7 @@ METRICS: Final[dict[str, Described]] = {
     "gnomon_shadow_shed_total": Described(COUNTER, "Calls left out because the shadow was too far behind.", SHADOW),
     "gnomon_shadow_expired_total": Described(COUNTER, "Calls left out because they were too old.", SHADOW),
     "gnomon_shadow_failed_total": Described(COUNTER, "Calls a shadow could not run.", SHADOW),
+    "gnomon_shadow_restarts_total": Described(COUNTER, "Processes of a shadow arm that died or were ended.", SHADOW),
     "gnomon_shadow_pairs_total": Described(COUNTER, "Rows scored by both a shadow and a live version.", PAIR),
     "gnomon_shadow_disagreements_total": Described(
         COUNTER, "Pairs whose scores differ by more than the route tolerates.", PAIR

@@ -10,12 +10,13 @@ import contextlib
 import logging
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.config import Config
 from gateway.consumer import FULL_DISK_PAUSE_S, alone, take_stop
 from gateway.journal.columns import Group, groups
-from gateway.journal.cursor import Checkpoint
+from gateway.journal.cursor import Checkpoint, CheckpointCorrupt, read_checkpoint
 from gateway.journal.format import ANSWERED
 from gateway.journal.readers import Follower, Readers
 from gateway.journal.walk import Batch
@@ -27,15 +28,17 @@ from gateway.observe.pairs import Pairs
 from gateway.observe.scores import all_finite
 from gateway.observe.sheet import Sheet
 from gateway.pages import Page
+from gateway.shadowing.books import Books
 from gateway.snapshot import Snapshot
 from gnomon.aio import AsyncRegistryClient
 from gnomon.errors import GnomonError
-from gnomon.evidence import StatsReport
+from gnomon.evidence import ShadowBooks, StatsReport
 from gnomon.stats.profile import Profile
 
 log = logging.getLogger(__name__)
 
 NAME = "observer"
+SHADOW = "shadow"  # the consumer whose books are reported, too
 REPORT_TIMEOUT_S = 2.0
 REPORT_AT_LEAST_S = 5.0  # also without news: a registry may have been restored from yesterday
 TICKS_BYTES = 2 << 20  # of one report
@@ -61,7 +64,7 @@ class Observer:
         positions, state = self.checkpoint.load()
         self.readers = Readers(lambda: journals(layout), positions, state.get("journals", {}))
         self.arms = Arms.of(state.get("arms", {}))
-        self.pairs = Pairs.of(state.get("pairs", {}))
+        self.pairs = Pairs.of(state.get("pairs", {}), self._profile)
         self.drift = Drift(self._profile, config.drift_tick_s)
         self.drift.restore(state.get("drift", {}))
         self.sheet = Sheet(self.drift, layout.sheet, versions=config.metrics_versions, features=config.metrics_features)
@@ -139,6 +142,7 @@ class Observer:
             pairs=self.pairs.stats(),
             ticks=ticks,
             calls=self.drift.together.messages(changes, self.drift.tick_s),
+            books=tuple(shadow_books(self.layout)),
             told_through_unix_ms=told_ms,
         ), changes
 
@@ -181,6 +185,15 @@ class Observer:
         except (OSError, ValueError) as error:
             log.error("profile of %s version %d: %s; no drift is counted for it", model, number, error)
             return None
+
+
+def shadow_books(layout: Layout) -> Iterator[ShadowBooks]:
+    """Those of the runner's last checkpoint: what it ends after that is told later."""
+    try:
+        _, state = read_checkpoint(layout.checkpoint(SHADOW))
+    except (FileNotFoundError, CheckpointCorrupt):
+        return
+    yield from Books(state.get("books")).evidence()
 
 
 async def send(

@@ -24,7 +24,7 @@ from gateway.journal.writer import TensorRecord, Writer
 from gateway.lanes.lanes import Lanes
 from gateway.pages import Page
 from gateway.run_rows import RunRows
-from gateway.sampling import is_sampled, shadow_share_bp
+from gateway.sampling import offered_to
 from gateway.servables import Servable, Servables
 from gateway.serving import Serving
 from gateway.transport.awaited import AwaitedCall, Refusal
@@ -165,15 +165,16 @@ class InferenceService(Extensions):
             limit = self.max_message_bytes
             raise errors.MessageTooLarge(f"the reply has {len(message)} bytes; at most {limit} are sent")
         record = job.record(prediction_id, ANSWERED, tensors=taken.inputs.records + records)
-        share_bp = shadow_share_bp(taken.route, taken.choice.version)
-        offered = is_sampled(self.journal.name, self.journal.sequence, share_bp)
-        self.books.journaled(self.journal.append(record), offered=offered)
+        wanted = offered_to(taken.route, taken.choice.version, self.journal.name, self.journal.sequence)
+        self.books.journaled(self.journal.append(record))
+        for shadow in wanted:
+            self.books.offered(taken.route.model, shadow.version)
         self._counters_of(job).answer(
             rows=record.rows, decode_ns=record.decode_ns, queue_ns=record.queue_ns, run_ns=record.run_ns,
             total_ns=record.total_ns, unix_ms=record.arrived_unix_ns // 1_000_000,
         )  # fmt: skip
         if self.lanes is not None:
-            self.lanes.learn(taken, records, ARM_NAMES[taken.choice.role], self.serving.tables, share_bp)
+            self.lanes.learn(taken, records, ARM_NAMES[taken.choice.role], self.serving.tables)
         return message
 
     def refuse(self, job: Job, error: BaseException) -> None:

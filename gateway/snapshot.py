@@ -6,7 +6,7 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from gnomon.domain import DesiredState, Version
+from gnomon.domain import DesiredState, LogPolicy, Version
 from gnomon.errors import GnomonError
 from gnomon.registry.v1 import registry_pb2
 from gnomon.wire import decode
@@ -20,6 +20,7 @@ class Snapshot:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.revision = -1
+        self.policies: dict[str, LogPolicy | None] = {}  # of the models of the snapshot
         self._versions: dict[tuple[str, int], Version] = {}
         self._stamp: tuple[int, int] | None = None
 
@@ -45,5 +46,6 @@ class Snapshot:
             log.error("%s: %s", self.path, error)
             return
         self._stamp, self.revision = stamp, state.revision
+        self.policies = {model.route.model: model.log_policy for model in state.models}
         for model in state.models:
             self._versions |= {(version.model, version.version): version for version in model.versions}

@@ -15,7 +15,7 @@ from gnomon.channel import CHUNK_BYTES, OPTIONS, RECONNECT, ClientTls, channel, 
 from gnomon.domain import Lineage, LogPolicy, Model, Route, Score, Stage, Version
 from gnomon.drift import FROM_NOW_ON, DriftEvent, DriftPolicy
 from gnomon.errors import ArtifactCorrupt
-from gnomon.evidence import Drift, Outcome
+from gnomon.evidence import Drift, Outcome, ShadowReport
 from gnomon.gateway.v1 import gateway_pb2 as gateway_pb
 from gnomon.gateway.v1.gateway_pb2_grpc import GatewayStub
 from gnomon.registry.v1 import registry_pb2 as pb
@@ -250,6 +250,15 @@ class RegistryClient(_Client):
         finally:
             call.cancel()
 
+    def get_shadow(
+        self, model: str, from_epoch: int = 0, *, max_disagreement_share: float = 0.0, alpha: float = 0.0
+    ) -> ShadowReport:
+        """What shadows answered beside the live arms, since an epoch (0: the one in force). Raises: NotFound."""
+        request = pb.GetShadowRequest(
+            model=model, from_epoch=from_epoch, max_disagreement_share=max_disagreement_share, alpha=alpha
+        )
+        return cast(ShadowReport, wire.decode(self._call(self._stub.GetShadow, request), ShadowReport))
+
     def _version(self, method: Any, request: Any) -> Version:
         return cast(Version, wire.decode(self._call(method, request), Version))
 
@@ -294,3 +303,8 @@ class GatewayClient(_Client):
         """What became of one prediction, or of the newest of a caller's own id; with `rescore` its row is run again."""
         request = gateway_pb.TraceRequest(prediction_id=prediction_id, rescore=rescore, request_id=request_id)
         return cast(gateway_pb.PredictionTrace, self._call(self._stub.Trace, request))
+
+    def disagreements(self, model: str, version: int = 0) -> list[gateway_pb.Disagreement]:
+        """Rows that a shadow and the live version scored furthest apart, the newest first."""
+        request = gateway_pb.ListDisagreementsRequest(model=model, version=version)
+        return list(self._call(self._stub.ListDisagreements, request).found)

@@ -16,6 +16,9 @@ from gnomon.rules import RouteRule, check_column, check_rules
 ALL_BP = 10_000
 MAX_BATCH_WAIT_US = 100_000
 MAX_BATCH_WAIT_ROWS = 1 << 16
+MAX_SHADOWS = 8
+MAX_SLICES = 4
+DECISION_THRESHOLD = 0.5  # where a route names none
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 HEADER_COLUMNS = ("request_id", "trace_id", "reason", "key_hash")  # of a call: a log policy may name them, too
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -144,10 +147,15 @@ class Arm:
     version: int
     role: Role
     weight_bp: int = ALL_BP
+    cpu_share: float = 0.0  # of a shadow: the share of one core it may use; 0: as much as is left over
 
     def __post_init__(self) -> None:
         if self.version < 1:
             raise RouteInvalid(f"arm version {self.version}: versions count from 1")
+        if not 0 <= self.cpu_share <= 1:
+            raise RouteInvalid(f"cpu_share {self.cpu_share} of version {self.version}: 0 to 1 of a core")
+        if self.cpu_share and self.role is not Role.SHADOW:
+            raise RouteInvalid(f"cpu_share {self.cpu_share} of version {self.version}: only a shadow has a budget")
         if not 0 <= self.weight_bp <= ALL_BP:
             raise RouteInvalid(f"weight {self.weight_bp} of version {self.version}: 0 to {ALL_BP} basis points")
 
@@ -157,7 +165,8 @@ class Route:
     """Which arms a model has; its revision is the epoch of the predictions made under it.
 
     Raises: RouteInvalid unless there is exactly one stable arm, stable and canary weights sum to 10 000, no version
-    stands twice and there is at most one shadow; and every rule names a version that may answer.
+    stands twice (so a shadow is no other arm's version) and there are at most MAX_SHADOWS shadows; and every rule names
+    a version that may answer.
     """
 
     model: str
@@ -173,6 +182,9 @@ class Route:
     batch_wait_rows: int = 0  # no longer than until there are so many rows; 0: as many as one run takes
     rules: tuple[RouteRule, ...] = ()  # the first that matches takes the call; else the weights do
     routing_key_column: str = ""  # an input column whose value is the key of calls that name none
+    slices: tuple[str, ...] = ()  # input columns by whose values pairs are told apart: features[3], or a feature's name
+    decision_threshold: float | None = None  # of scores; None: DECISION_THRESHOLD
+    keep_quantile: float = 0.0  # pairs that differ by more than this share of them does are kept; 0: none is
 
     def __post_init__(self) -> None:
         check_model_name(self.model)
@@ -180,8 +192,8 @@ class Route:
             raise RouteInvalid(
                 f"route of {self.model}: {len(self.with_role(Role.STABLE))} stable arms; exactly one needed"
             )
-        if len(self.with_role(Role.SHADOW)) > 1:
-            raise RouteInvalid(f"route of {self.model}: more than one shadow arm")
+        if len(self.shadows) > MAX_SHADOWS:
+            raise RouteInvalid(f"route of {self.model}: {len(self.shadows)} shadow arms; at most {MAX_SHADOWS}")
         versions = [arm.version for arm in self.arms]
         if len(set(versions)) != len(versions):
             raise RouteInvalid(f"route of {self.model}: a version stands twice in {versions}")
@@ -202,6 +214,17 @@ class Route:
         check_rules(self.model, self.rules, set(self.answering))
         if self.routing_key_column:
             check_column(self.routing_key_column)
+        self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        if self.decision_threshold is not None and not math.isfinite(self.decision_threshold):
+            raise InvalidInput(f"decision_threshold {self.decision_threshold}: a number expected")
+        if not 0 <= self.keep_quantile < 1:
+            raise InvalidInput(f"keep_quantile {self.keep_quantile}: 0 (none kept) to less than 1 expected")
+        if len(self.slices) > MAX_SLICES or len(set(self.slices)) != len(self.slices):
+            raise InvalidInput(f"slices {list(self.slices)}: at most {MAX_SLICES} different columns expected")
+        if not all(1 <= len(column) <= 100 for column in self.slices):
+            raise InvalidInput(f"slices {list(self.slices)}: names of 1 to 100 characters expected")
 
     def _check_wait(self) -> None:
         if not 0 <= self.batch_wait_us <= MAX_BATCH_WAIT_US:
@@ -223,9 +246,13 @@ class Route:
         return self.with_role(Role.CANARY)
 
     @property
-    def shadow(self) -> Arm | None:
-        arms = self.with_role(Role.SHADOW)
-        return arms[0] if arms else None
+    def shadows(self) -> tuple[Arm, ...]:
+        return self.with_role(Role.SHADOW)
+
+    @property
+    def threshold(self) -> float:
+        """The decision threshold in force."""
+        return DECISION_THRESHOLD if self.decision_threshold is None else self.decision_threshold
 
     def with_arms(self, arms: tuple[Arm, ...], warm: tuple[int, ...], **changes: Any) -> "Route":
         """The same with other arms. Rules for a version that it then does not answer with are left out."""

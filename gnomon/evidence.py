@@ -118,10 +118,42 @@ class PairStats:
     sum_shadow_squared: float = 0.0
     sum_product: float = 0.0
     run: Histogram = Histogram()
+    slice: str = ""  # an input column; empty: all pairs
+    value: str = ""  # the one its rows have
+    equal: int = 0
+    not_finite: int = 0
+    sum_delta: float = 0.0  # shadow - live
+    sum_delta_squared: float = 0.0
+    bins: str = ""  # by which scores are counted
+    live_scores: Histogram = Histogram()
+    shadow_scores: Histogram = Histogram()
+    joint: Histogram = Histogram()  # groups of live scores times groups of the shadow's
 
     def __post_init__(self) -> None:
         check_model_name(self.model)
         _check_counts(self, "epoch", "version", "live_version", "pairs", "disagreements", "flips_up", "flips_down")
+        _check_counts(self, "equal", "not_finite")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowBooks:
+    """What became of the calls that a shadow was offered in one epoch."""
+
+    model: str
+    epoch: int
+    version: int
+    run: int = 0
+    shed: int = 0
+    expired: int = 0
+    failed: int = 0
+
+    def __post_init__(self) -> None:
+        check_model_name(self.model)
+        _check_counts(self, "epoch", "version", "run", "shed", "expired", "failed")
+
+    @property
+    def offered(self) -> int:
+        return self.run + self.shed + self.expired + self.failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +205,7 @@ class StatsReport:
     ticks: tuple[DriftTick, ...] = ()
     calls: tuple[DriftCalls, ...] = ()
     told_through_unix_ms: int = 0  # the ticks of all that arrived before it have been told; 0: not known
+    books: tuple[ShadowBooks, ...] = ()
 
     def __post_init__(self) -> None:
         _check_gateway(self.gateway_id)
@@ -269,3 +302,51 @@ class Drift:
     @property
     def alarmed(self) -> tuple[str, ...]:
         return tuple(monitor.name for monitor in self.monitors if monitor.alarmed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowComparison:
+    """A shadow beside a live version, over all pairs or a slice. What too little was seen for is NaN."""
+
+    version: int
+    live_version: int
+    slice: str = ""
+    value: str = ""
+    pairs: int = 0
+    disagreements: int = 0
+    equal: int = 0
+    not_finite: int = 0
+    flips_up: int = 0
+    flips_down: int = 0
+    delta_p50: float = math.nan
+    delta_p90: float = math.nan
+    delta_p99: float = math.nan
+    delta_max: float = math.nan
+    mean_shift: float = math.nan
+    pearson: float = math.nan
+    rank_correlation: float = math.nan
+    psi: float = math.nan
+    ks: float = math.nan
+    run_p50_us: float = math.nan
+    run_p99_us: float = math.nan
+    verdict: str = "need_more"
+    need: int = 0
+    reason: str = ""
+
+    @property
+    def agreement(self) -> float:
+        """Share of the pairs that are no disagreement."""
+        return 1 - self.disagreements / self.pairs if self.pairs else math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowReport:
+    """All of a model's shadows over some epochs, with what became of the calls they were offered."""
+
+    model: str
+    from_epoch: int
+    to_epoch: int
+    max_disagreement_share: float
+    alpha: float
+    books: tuple[ShadowBooks, ...] = ()
+    comparisons: tuple[ShadowComparison, ...] = ()

@@ -15,3 +15,10 @@ def at_least(lowest: int, what: str, number: int) -> int:
     if number < lowest:
         raise InvalidInput(f"{what} {number}: {lowest} or more expected")
     return number
+
+
+def share(what: str, number: float) -> float:
+    """Raises: InvalidInput unless `number` lies between 0 and 1."""
+    if not 0 < number < 1:
+        raise InvalidInput(f"{what} {number}: more than 0 and less than 1 expected")
+    return number

@@ -15,7 +15,7 @@ from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.registry.v1.registry_pb2_grpc import RegistryServicer
 from gnomon.rollout import Policy
 from gnomon.servicer import Context, streaming, unary
-from registry.arguments import at_least, named
+from registry.arguments import at_least, named, share
 from registry.artifacts import Artifacts
 from registry.catalog import Catalog
 from registry.changes import Changes
@@ -23,6 +23,7 @@ from registry.drift_answers import DriftAnswers, Question
 from registry.drift_book import Book
 from registry.events import Events
 from registry.rollout.controller import Controller
+from registry.shadow import ALPHA, MAX_DISAGREEMENT_SHARE, report_of
 from registry.stats import Stats
 from registry.threads import Lane
 from registry.watch import Watch
@@ -208,6 +209,20 @@ class Service(RegistryServicer):
     async def ReportStats(self, request: pb.StatsReport, context: Context) -> pb.ReportAck:
         self._parts.stats.report(wire.decode(request, StatsReport))
         return pb.ReportAck()
+
+    # Shadows
+
+    @unary
+    async def GetShadow(self, request: pb.GetShadowRequest, context: Context) -> Any:
+        model, since = check_model_name(request.model), at_least(0, "from_epoch", request.from_epoch)
+        limit = request.max_disagreement_share or MAX_DISAGREEMENT_SHARE
+        limits = {"limit": share("max_disagreement_share", limit), "alpha": share("alpha", request.alpha or ALPHA)}
+        route = await self._parts.store.run(self._parts.catalog.get_route, model)
+        stats, since = self._parts.stats, since or route.revision
+        epochs = [epoch for epoch in stats.epochs(model) if epoch >= since]
+        pairs, books = [*stats.pairs(model, epochs), *stats.slices(model, epochs)], stats.books(model, epochs)
+        report = await self._parts.files.run(lambda: report_of(model, epochs, pairs, books, **limits))
+        return wire.message_of(report)
 
     # Drift
 

@@ -13,18 +13,19 @@ from typing import Any, TypeVar
 
 from gnomon.domain import Role
 from gnomon.errors import InvalidInput
-from gnomon.evidence import ArmStats, DriftCalls, DriftTick, GatewayStatus, PairStats, StatsReport
+from gnomon.evidence import ArmStats, DriftCalls, DriftTick, GatewayStatus, PairStats, ShadowBooks, StatsReport
 from gnomon.stats.latency import BUCKETS
-from registry.sums import sum_arms, sum_pairs
+from registry.sums import sum_arms, sum_books, sum_pairs
 
 GATEWAYS_KEPT = 256
 VERSIONS_KEPT = 32  # whose drift counts are held: those reported last
 COUNTS_KEPT = 4_096  # arms, and again pairs, of one gateway
 
 ArmKey = tuple[str, int, int, Role]  # model, epoch, version, role
-PairKey = tuple[str, int, int, int]  # model, epoch, shadow, live
+PairKey = tuple[str, int, int, int, str, str]  # model, epoch, shadow, live, slice and its value
+BooksKey = tuple[str, int, int]  # model, epoch, shadow
 Key = TypeVar("Key")
-Count = TypeVar("Count", ArmStats, PairStats)
+Count = TypeVar("Count", ArmStats, PairStats, ShadowBooks)
 Tick = TypeVar("Tick", DriftTick, DriftCalls)
 
 
@@ -51,6 +52,8 @@ class Stats:
         self._counted_s: dict[str, float] = {}
         self._arms: dict[str, dict[ArmKey, ArmStats]] = {}
         self._pairs: dict[str, dict[PairKey, PairStats]] = {}
+        self._slices: dict[str, dict[PairKey, PairStats]] = {}
+        self._books: dict[str, dict[BooksKey, ShadowBooks]] = {}
         self._ticks: dict[tuple[str, int], dict[tuple[str, int], DriftTick]] = {}
         self._calls: dict[tuple[str, int], dict[tuple[str, int], DriftCalls]] = {}
         self._told: dict[str, int] = {}  # through which Unix millisecond each gateway has told its ticks
@@ -64,9 +67,17 @@ class Stats:
         """Takes over all counts of a report, or none. Raises: InvalidInput: a histogram that is not of our buckets."""
         _check_buckets(report)
         arms = {(arm.model, arm.epoch, arm.version, arm.role): arm for arm in report.arms}
-        pairs = {(pair.model, pair.epoch, pair.version, pair.live_version): pair for pair in report.pairs}
+        pairs = {
+            (pair.model, pair.epoch, pair.version, pair.live_version, pair.slice, pair.value): pair
+            for pair in report.pairs
+        }
+        whole = {key: pair for key, pair in pairs.items() if not pair.slice}
+        books = {(book.model, book.epoch, book.version): book for book in report.books}
         _replace(self._arms, report.gateway_id, arms, self._counts_kept)
-        _replace(self._pairs, report.gateway_id, pairs, self._counts_kept)
+        _replace(self._pairs, report.gateway_id, whole, self._counts_kept)
+        sliced = {key: pair for key, pair in pairs.items() if pair.slice}
+        _replace(self._slices, report.gateway_id, sliced, self._counts_kept)
+        _replace(self._books, report.gateway_id, books, self._counts_kept)
         self._counted_s.pop(report.gateway_id, None)
         self._counted_s[report.gateway_id] = self._monotonic_s()
         _drop_first(self._counted_s, GATEWAYS_KEPT)
@@ -100,6 +111,20 @@ class Stats:
         """Pair counts in these epochs, added over gateways: one for each epoch, shadow and live version."""
         return tuple(sum_pairs(counts) for counts in _grouped(self._pairs, model, set(epochs)))
 
+    def slices(self, model: str, epochs: Iterable[int]) -> tuple[PairStats, ...]:
+        """Pair counts of slices in these epochs, added over gateways."""
+        return tuple(sum_pairs(counts) for counts in _grouped(self._slices, model, set(epochs)))
+
+    def books(self, model: str, epochs: Iterable[int]) -> tuple[ShadowBooks, ...]:
+        """What became of calls offered to shadows in these epochs, added over gateways."""
+        return tuple(sum_books(counts) for counts in _grouped(self._books, model, set(epochs)))
+
+    def epochs(self, model: str) -> tuple[int, ...]:
+        """In which a shadow of the model was seen, ascending."""
+        of_pairs = {key[1] for kept in self._pairs.values() for key in kept if key[0] == model}
+        of_books = {key[1] for kept in self._books.values() for key in kept if key[0] == model}
+        return tuple(sorted(of_pairs | of_books))
+
     def ticks(self, model: str, version: int) -> tuple[DriftTick, ...]:
         """Drift counts of a version: one for each gateway and sub-window."""
         return tuple(self._ticks.get((model, version), {}).values())
@@ -127,7 +152,11 @@ class Stats:
 
 def _check_buckets(report: StatsReport) -> None:
     of_arms = [histogram for arm in report.arms for histogram in (arm.latency, arm.run)]
-    of_pairs = [histogram for pair in report.pairs for histogram in (pair.delta, pair.run)]
+    of_pairs = [
+        histogram
+        for pair in report.pairs
+        for histogram in (pair.delta, pair.run, pair.live_scores, pair.shadow_scores, pair.joint)
+    ]
     highest = max((max(histogram.bucket, default=0) for histogram in of_arms + of_pairs), default=0)
     if highest >= BUCKETS:
         raise InvalidInput(f"histogram bucket {highest}: 0 to {BUCKETS - 1} expected")

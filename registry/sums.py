@@ -4,8 +4,9 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
+from typing import Any
 
-from gnomon.evidence import ArmStats, Histogram, PairStats
+from gnomon.evidence import ArmStats, Histogram, PairStats, ShadowBooks
 
 
 def sum_arms(arms: Sequence[ArmStats]) -> ArmStats:
@@ -30,14 +31,32 @@ PAIR_SUMS = (
     "sum_live_squared",
     "sum_shadow_squared",
     "sum_product",
+    "equal",
+    "not_finite",
+    "sum_delta",
+    "sum_delta_squared",
 )
 
 
 def sum_pairs(pairs: Sequence[PairStats]) -> PairStats:
     """One PairStats of at least one; names are the first's."""
     totals = {name: sum(getattr(pair, name) for pair in pairs) for name in PAIR_SUMS}
-    delta = sum_histograms(pair.delta for pair in pairs)
-    return dataclasses.replace(pairs[0], **totals, delta=delta, run=sum_histograms(pair.run for pair in pairs))
+    delta, run = sum_histograms(pair.delta for pair in pairs), sum_histograms(pair.run for pair in pairs)
+    return dataclasses.replace(pairs[0], **totals, delta=delta, run=run, **_scores(pairs))
+
+
+def _scores(pairs: Sequence[PairStats]) -> dict[str, Any]:
+    """Score counts of those that have the bins of the first; what has others cannot be added."""
+    bins = next((pair.bins for pair in pairs if pair.bins), "")
+    alike = [pair for pair in pairs if pair.bins == bins]
+    names = ("live_scores", "shadow_scores", "joint")
+    return {"bins": bins} | {name: sum_histograms(getattr(pair, name) for pair in alike) for name in names}
+
+
+def sum_books(books: Sequence[ShadowBooks]) -> ShadowBooks:
+    """One of at least one; names are the first's."""
+    names = ("run", "shed", "expired", "failed")
+    return dataclasses.replace(books[0], **{name: sum(getattr(book, name) for book in books) for name in names})
 
 
 def sum_histograms(histograms: Iterable[Histogram]) -> Histogram:

@@ -64,6 +64,7 @@ RULE_CODES: Final = {name: code for code, name in RULE_NAMES.items()}
 INPUT: Final = 0
 OUTPUT: Final = 1
 LIVE_OUTPUT: Final = 2  # in a shadow's frame: what the live arm had answered
+SLICE: Final = 3  # in a shadow's frame: an input column, (rows,), by whose values its route has pairs told apart
 
 PREDICTION_DTYPE: Final = np.dtype(
     [

@@ -21,7 +21,7 @@ WHOLE, OTHER, TORN, MALFORMED = range(4)  # how a walk ended: at its end, before
 _ONE, _HEAD, _BYTES = np.uint64(1), np.uint64(HEAD_WORDS), np.uint64(DATATYPES.index("BYTES"))
 _LEAST = np.uint64(24)  # bytes of the smallest frame
 _STATUSES = np.uint64(max(STATUS_NAMES))
-_ROLES, _RULES, _DIRECTIONS = np.uint64(3), np.uint64(max(RULE_NAMES)), np.uint64(2)
+_ROLES, _RULES, _DIRECTIONS = np.uint64(3), np.uint64(max(RULE_NAMES)), np.uint64(3)
 _WIDTHS = np.array([NUMPY_OF[name].itemsize if name in NUMPY_OF else 0 for name in DATATYPES], np.uint64)
 _LARGEST = np.uint64(1 << 40)
 

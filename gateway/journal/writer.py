@@ -178,7 +178,7 @@ class Writer:
         body = b"".join(_encoded(record))
         size = PREDICTION_FRAME.size + len(body)
         if not self.make_room(size, record.schema, record.epoch):
-            self._lose()
+            self.lose()
             return False
         head = PREDICTION_FRAME.pack(
             size, 0, PREDICTION, record.role, record.status, record.rule, len(record.tensors), len(record.request_id),
@@ -198,10 +198,20 @@ class Writer:
         if self._memory is None or (old and self.sequence > self._base):
             self._rotate()
 
-    def _lose(self) -> None:
-        """Leaves the number of a record out, where its readers and the next writer see it."""
-        self.lost += 1
-        self.open.sequence += 1
+    def put(self, frames: memoryview, count: int, answered: int) -> None:
+        """Writes whole frames side by side, numbered and with their checksums, where there is room for them."""
+        memory, at = cast(mmap.mmap, self._memory), self.open.offset
+        memory[at : at + len(frames)] = frames
+        self.open.offset = at + len(frames)
+        WORD.pack_into(memory, COMMITTED_AT, self.open.offset)
+        self.open.sequence += count
+        WORD.pack_into(memory, NEXT_AT, self.sequence)
+        self.open.answered += answered
+
+    def lose(self, count: int = 1) -> None:
+        """Leaves the numbers of records out, where their readers and the next writer see it."""
+        self.lost += count
+        self.open.sequence += count
         if self._memory is not None:
             self._cells[NEXT].value = self.sequence
 

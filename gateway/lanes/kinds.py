@@ -6,6 +6,7 @@ its arms. Python answers the first call of a kind on an arm, and from its answer
 
 import ctypes
 import math
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -83,6 +84,14 @@ class Target:
     epoch: int
 
 
+class Watching(NamedTuple):
+    """A shadow that sees a share of a target's calls, and where it is counted how many it wants."""
+
+    mix: int
+    weight_bp: int
+    counter: int
+
+
 def can_take(taken: Taken) -> bool:
     """Whether calls like this one can go the lane: raw tensors of fixed size, rows first, few of them."""
     servable, request = taken.servable, taken.request
@@ -138,16 +147,25 @@ def output_bytes(records: list[TensorRecord], rows: int) -> list[int] | None:
 
 
 def target_block(
-    taken: Taken, records: list[TensorRecord], arm: str, lane: Lane, counts: int, shadow_bp: int, diverted: int
+    taken: Taken,
+    records: list[TensorRecord],
+    arm: str,
+    lane: Lane,
+    counts: int,
+    shadows: Sequence[Watching],
+    diverted: int,
 ) -> Target:
-    """From an answered call: `records` are its outputs, `shadow_bp` the share of its calls a shadow sees, or -1.
-    `counts` and `diverted` are where its calls are counted, the latter 0 where no breaker has moved them."""
+    """From an answered call: `records` are its outputs. `counts` and `diverted` are where its calls are counted, the
+    latter 0 where no breaker has moved them."""
     block, choice, epoch = Block(TARGET.SIZE), taken.choice, taken.route.revision
     block[TARGET.LANE], block[TARGET.ROWS] = lane.block.address, taken.inputs.rows
     block[TARGET.VERSION], block[TARGET.EPOCH], block[TARGET.ROLE] = choice.version, epoch, choice.role
     block[TARGET.SCHEMA], block[TARGET.WEIGHT] = taken.servable.schema, choice.weight_bp
-    block[TARGET.COUNTS], block[TARGET.SHADOW], block[TARGET.INTRODUCED] = counts, shadow_bp, -1
-    block[TARGET.DIVERTED] = diverted
+    block[TARGET.COUNTS], block[TARGET.INTRODUCED], block[TARGET.DIVERTED] = counts, -1, diverted
+    block[TARGET.SHADOWS] = len(shadows)
+    block.fill(TARGET.SHADOW_MIX, [shadow.mix for shadow in shadows])
+    block.fill(TARGET.SHADOW_BP, [shadow.weight_bp for shadow in shadows])
+    block.fill(TARGET.OFFERED, [shadow.counter for shadow in shadows])
     _reply(block, taken, records, arm)
     _record(block, [*taken.inputs.records, *records])
     return Target(block, lane, taken.servable.schema, epoch)

@@ -28,6 +28,7 @@ from gateway.lanes.kinds import (
     Kinds,
     Known,
     Target,
+    Watching,
     can_take,
     kind_block,
     output_bytes,
@@ -37,7 +38,7 @@ from gateway.lanes.kinds import (
 from gateway.lanes.lane import Lane
 from gateway.lanes.run import Moved, Run, word_at
 from gateway.native.blocks import DONE, NEEDS_ROOM, REASON_BITS, RUN, STREAM, TARGET, WORLD
-from gateway.sampling import journal_mix
+from gateway.sampling import mix_of, watching
 from gateway.servables import Servable
 from gateway.transport.engine import World, shared
 from gateway.transport.limits import Limits
@@ -102,7 +103,6 @@ class Lanes:
             WORLD.TRAILERS: ctypes.addressof(self._trailers[0]), WORLD.TRAILER_COUNT: len(CACHED_TRAILERS),
             WORLD.CRC_TABLE: constants.point(tables()), WORLD.JOURNAL: ctypes.addressof(journal.open),
             WORLD.ID_LOW: signed(2 << 62 | journal.host << SEQUENCE_BITS), WORLD.ID_HIGH: 7 << 12 | journal.slot,
-            WORLD.JOURNAL_MIX: signed(journal_mix(journal.name)),
         }  # fmt: skip
         world.set(WORLD.EXPECTED_NS, self._backlog.address)
         world.set(WORLD.MOST_EXPECTED_NS, self._backlog.max_wait_ms * 1_000_000)
@@ -124,9 +124,7 @@ class Lanes:
 
     # What compiled code knows.
 
-    def learn(
-        self, taken: Taken, records: list[TensorRecord], arm: str, tables: Mapping[str, Table], shadow_bp: int
-    ) -> None:
+    def learn(self, taken: Taken, records: list[TensorRecord], arm: str, tables: Mapping[str, Table]) -> None:
         """From a call that was just answered: the next ones like it need no Python."""
         table = tables.get(taken.route.model)
         if table is None or table.route is not taken.route or not can_take(taken):
@@ -139,7 +137,7 @@ class Lanes:
             self._kinds.add(taken, known)
         aim = Aim.of(taken.choice)
         if aim not in known.targets and aim in known.aims:
-            self._add_target(known, aim, taken, records, arm, shadow_bp)
+            self._add_target(known, aim, taken, records, arm)
 
     def learned(self, servable: Servable) -> None:
         """The version was run, in a lane or by Python."""
@@ -159,18 +157,26 @@ class Lanes:
         if self._flights:
             asyncio.get_running_loop().call_soon(self.sweep)
 
-    def _add_target(
-        self, known: Known, aim: Aim, taken: Taken, records: list[TensorRecord], arm: str, shadow_bp: int
-    ) -> None:
+    def _add_target(self, known: Known, aim: Aim, taken: Taken, records: list[TensorRecord], arm: str) -> None:
         sizes = output_bytes(records, taken.inputs.rows)
         lane = None if sizes is None else self._lane_of(taken, sizes)
         if lane is None:
             return
         counts = self._counters.of(taken.route.model, taken.choice.version).address
         diverted = self.breakers.diverted_address(taken.route.model) if self.breakers and aim.diverted else 0
-        target = target_block(taken, records, arm, lane, counts, shadow_bp, diverted)
+        target = target_block(taken, records, arm, lane, counts, self._watching(taken), diverted)
         self._targets[target.block.address] = target
         known.aim(aim, target)
+
+    def _watching(self, taken: Taken) -> list[Watching]:
+        """The shadows of a call's arm."""
+        model, journal = taken.route.model, self._journal.name
+        return [
+            Watching(
+                signed(mix_of(journal, arm.version)), arm.weight_bp, self._books.place_of_offered(model, arm.version)
+            )
+            for arm in watching(taken.route, taken.choice.version)
+        ]  # fmt: skip
 
     def _lane_of(self, taken: Taken, sizes: list[int]) -> Lane | None:
         """The lane of a version for rows of this shape; None where its outputs are sometimes of another size."""

@@ -80,11 +80,11 @@ def id_text(to: int, high: int, low: int) -> None:
 
 
 @compiled
-def is_sampled(world: int, sequence: int, share: int) -> bool:
+def is_sampled(mix: int, sequence: int, share: int) -> bool:
     """gateway.sampling.is_sampled."""
     if share >= ALL_BP:
         return True
-    value = sequence + load8(world + WORLD.JOURNAL_MIX)
+    value = sequence + mix
     value = (value ^ shifted(value, 30)) * MIX_1
     value = (value ^ shifted(value, 27)) * MIX_2
     return remainder(value ^ shifted(value, 31), ALL_BP) < share
@@ -158,9 +158,10 @@ def end_answered(world: int, run: int, stream: int, now: int) -> None:
     else:
         append_answered(world, run, stream, now)
         add8(load8(world + WORLD.JOURNALED), 1)
-    share = load8(target + TARGET.SHADOW)
-    if share >= 0 and is_sampled(world, sequence, share):
-        add8(load8(world + WORLD.OFFERED), 1)
+    for number in range(load8(target + TARGET.SHADOWS)):
+        mix, share = word_of(target, TARGET.SHADOW_MIX, number), word_of(target, TARGET.SHADOW_BP, number)
+        if is_sampled(mix, sequence, share):
+            add8(word_of(target, TARGET.OFFERED, number), 1)
     reply(world, run, stream, sequence)
     count_answered(world, run, stream, now)
 

@@ -1,8 +1,9 @@
 """The observer's counts as metrics, on its page. All are totals of its checkpoint, so a restart takes nothing back."""
 
+from collections.abc import Iterable
 from itertools import accumulate
 
-from gateway.journal.readers import Readers
+from gateway.journal.readers import Follower
 from gateway.observe.arms import STAGES, Arms, Total, TotalKey
 from gateway.observe.edges import LATENCY, le
 from gateway.observe.pairs import Pairs
@@ -46,7 +47,7 @@ def publish_pairs(page: Page, pairs: Pairs) -> None:
         page.set("gnomon_shadow_disagreements_total", disagreements, **labels)
 
 
-def publish_readers(page: Page, readers: Readers, consumer: str) -> None:
+def publish_readers(page: Page, readers: Iterable[Follower], consumer: str) -> None:
     """How a consumer stands with each journal."""
     for follower in readers:
         labels = {"consumer": consumer, "journal": follower.name}

@@ -1,122 +1,129 @@
 """Pairs: what a shadow and the live arm made of the same row, compared score by score."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.journal.columns import Group
-from gateway.observe import sparse
 from gateway.observe.arms import EPOCHS_KEPT, forget_epochs
+from gateway.observe.compared import Compared, Rows
+from gateway.observe.kept import Kept
+from gateway.observe.score_bins import ScoreBins, fixed_bins, profile_bins
 from gateway.observe.scores import live_scores, scores_of_live
-from gnomon.domain import Route
+from gateway.observe.slice_values import Values, slices_of
+from gnomon.domain import DECISION_THRESHOLD, Route
 from gnomon.evidence import PairStats
-from gnomon.stats.latency import Histogram
+from gnomon.stats.profile import Profile
 
-THRESHOLD = 0.5  # a flip is a score on the other side of it
 DEFAULT_TOLERANCE = 0.1  # that of Route, should an epoch's route be unreadable
+SLICED_EPOCHS = 2  # of each model: a slice has as many counts as the whole
+
+FindProfile = Callable[[str, int], Profile | None]
 
 
 class PairKey(NamedTuple):
-    """A shadow version beside a live one in one epoch."""
+    """A shadow version beside a live one in one epoch; of all rows, or of those whose column has a value."""
 
     model: str
     epoch: int
     version: int
     live_version: int
+    slice: str = ""
+    value: str = ""
 
-
-@dataclass
-class Pair:
-    """Counts of pairs, one a row. A pair with a score that is not a number disagrees, and is in no sum.
-
-    Sums of floats are those of the journal's order: two observers of one journal agree to the last bit only if they
-    read in the same batches.
-    """
-
-    pairs: int = 0
-    disagreements: int = 0
-    flips_up: int = 0
-    flips_down: int = 0
-    delta: Histogram = field(default_factory=Histogram)
-    sums: list[float] = field(default_factory=lambda: [0.0] * 5)  # live, shadow, live², shadow², live · shadow
-    run: Histogram = field(default_factory=Histogram)
-
-    def update(self, live: NDArray[np.float32], shadow: NDArray[np.float32], tolerance: float) -> None:
-        """Counts rows (n,) of both."""
-        finite = np.isfinite(live) & np.isfinite(shadow)
-        a, b = live[finite].astype(np.float64), shadow[finite].astype(np.float64)
-        delta = np.abs(a - b)
-        self.pairs += len(live)
-        self.disagreements += int((delta > tolerance).sum()) + len(live) - len(a)
-        self.flips_up += int(((a < THRESHOLD) & (b >= THRESHOLD)).sum())
-        self.flips_down += int(((a >= THRESHOLD) & (b < THRESHOLD)).sum())
-        self.delta.update(delta * 1e6)
-        added = (a.sum(), b.sum(), (a * a).sum(), (b * b).sum(), (a * b).sum())
-        self.sums = [old + float(new) for old, new in zip(self.sums, added, strict=True)]
-
-    def stats(self, key: PairKey) -> PairStats:
-        live, shadow, live_squared, shadow_squared, product = self.sums
-        return PairStats(
-            model=key.model, epoch=key.epoch, version=key.version, live_version=key.live_version, pairs=self.pairs,
-            disagreements=self.disagreements, flips_up=self.flips_up, flips_down=self.flips_down,
-            delta=sparse.evidence_of(self.delta), sum_live=live, sum_shadow=shadow, sum_live_squared=live_squared,
-            sum_shadow_squared=shadow_squared, sum_product=product, run=sparse.evidence_of(self.run),
-        )  # fmt: skip
-
-    def state(self) -> list[Any]:
-        counts = [self.pairs, self.disagreements, self.flips_up, self.flips_down]
-        return [*counts, sparse.state(self.delta), self.sums, sparse.state(self.run)]
-
-    @classmethod
-    def of(cls, state: list[Any]) -> "Pair":
-        pairs, disagreements, up, down, delta, sums, run = state
-        return cls(pairs, disagreements, up, down, sparse.histogram(delta), sums, sparse.histogram(run))
+    @property
+    def column(self) -> tuple[Any, ...]:
+        """Without the value."""
+        return self[:5]
 
 
 class Pairs:
     """All pairs seen. Written by: the observer."""
 
-    def __init__(self) -> None:
-        self.pairs: dict[PairKey, Pair] = {}
+    def __init__(self, profile: FindProfile) -> None:
+        self.pairs: dict[PairKey, Compared] = {}
         self.totals: dict[tuple[str, int, int], list[int]] = {}  # (model, version, live version) → pairs, disagreements
+        self.kept = Kept()
+        self._values = Values()
+        self._profile = profile
+        self._bins: dict[tuple[str, int, str, int], ScoreBins] = {}
 
     def update(self, group: Group, routes: dict[int, Route]) -> None:
         """Counts frames of a shadow's journal. Frames without both scores count as runs only."""
         live, shadow = scores_of_live(group), live_scores(group)
-        live_version = int(group.schema.get("live_version", 0))
-        for epoch, version in set(zip(group.headers["epoch"].tolist(), group.headers["version"].tolist(), strict=True)):
-            mask = (group.headers["epoch"] == epoch) & (group.headers["version"] == version)
-            key = PairKey(group.model, epoch, version, live_version)
-            pair = self.pairs.setdefault(key, Pair())
+        if live is not None and shadow is not None and live.shape != shadow.shape:
+            live = None
+        slices = slices_of(group) if live is not None else {}
+        for key, mask in _keys(group):
+            pair = self.pairs.setdefault(key, Compared())
             _update_run(pair, group.headers[mask])
-            if live is not None and shadow is not None and live.shape == shadow.shape:
-                before = (pair.pairs, pair.disagreements)
-                route = routes.get(epoch)
-                tolerance = DEFAULT_TOLERANCE if route is None else route.disagreement_tolerance
-                pair.update(live[mask].ravel(), shadow[mask].ravel(), tolerance)
-                self._add_totals(key, pair.pairs - before[0], pair.disagreements - before[1])
+            if live is None or shadow is None:
+                continue
+            rows = self._rows(group.schema, live[mask].ravel(), shadow[mask].ravel(), routes.get(key.epoch))
+            before = (pair.counts["pairs"], pair.counts["disagreements"])
+            self.kept.look(key.model, group.headers[mask], rows, pair.delta, routes.get(key.epoch))
+            pair.update(rows)
+            self._add_totals(key, pair.counts["pairs"] - before[0], pair.counts["disagreements"] - before[1])
+            of_rows = np.repeat(mask, live.shape[1])
+            self._update_slices(key, rows, {name: labels[of_rows] for name, labels in slices.items()})
+
+    def _rows(
+        self, schema: dict[str, Any], live: NDArray[np.float32], shadow: NDArray[np.float32], route: Route | None
+    ) -> Rows:
+        tolerance = DEFAULT_TOLERANCE if route is None else route.disagreement_tolerance
+        threshold = DECISION_THRESHOLD if route is None else route.threshold
+        return Rows(live, shadow, tolerance, threshold, self._bins_of(schema))
+
+    def _bins_of(self, schema: dict[str, Any]) -> ScoreBins:
+        """Those of the live version's score."""
+        model, version, score = str(schema.get("model", "")), int(schema.get("live_version", 0)), schema["live_score"]
+        tensor = str(schema["live_outputs"][int(score["output"])]["name"])
+        key = (model, version, tensor, int(score["column"]))
+        if key not in self._bins:
+            profile = self._profile(model, version)
+            name = f"{model}/{version}/{tensor}[{key[3]}]"
+            of_profile = None if profile is None else profile_bins(profile, name, tensor, key[3])
+            self._bins[key] = of_profile or fixed_bins()
+        return self._bins[key]
+
+    def _update_slices(self, key: PairKey, rows: Rows, slices: dict[str, NDArray[Any]]) -> None:
+        for name, labels in slices.items():
+            column = key._replace(slice=name)
+            for value, mask in self._values.told_apart(column.column, labels):
+                self.pairs.setdefault(column._replace(value=value), Compared()).update(rows.where(mask))
 
     def forget(self, kept: int = EPOCHS_KEPT) -> None:
-        """Drops the detail of all but the newest epochs of each model."""
+        """Drops the detail of all but the newest epochs of each model; that of slices sooner."""
         forget_epochs(self.pairs, kept)
+        sliced = {key: pair for key, pair in self.pairs.items() if key.slice}
+        before = set(sliced)
+        forget_epochs(sliced, SLICED_EPOCHS)
+        for key in before - set(sliced):
+            del self.pairs[key]
+        self._values.forget({key.column for key in sliced})
 
     def stats(self) -> tuple[PairStats, ...]:
-        return tuple(pair.stats(key) for key, pair in sorted(self.pairs.items()))
+        return tuple(pair.stats(**key._asdict()) for key, pair in sorted(self.pairs.items()))
 
     def state(self) -> dict[str, Any]:
         """As JSON takes it."""
         return {
-            "pairs": [[*key, pair.state()] for key, pair in self.pairs.items()],
+            "compared": [[*key, pair.state()] for key, pair in self.pairs.items()],
             "totals": [[*key, *counts] for key, counts in self.totals.items()],
+            "kept": self.kept.state(),
         }
 
     @classmethod
-    def of(cls, state: dict[str, Any]) -> "Pairs":
-        pairs = cls()
-        pairs.pairs = {PairKey(*key): Pair.of(counts) for *key, counts in state.get("pairs", [])}
+    def of(cls, state: dict[str, Any], profile: FindProfile) -> "Pairs":
+        pairs = cls(profile)
+        pairs.pairs = {PairKey(*key): Compared.of(counts) for *key, counts in state.get("compared", [])}
         pairs.totals = {(model, version, live): counts for model, version, live, *counts in state.get("totals", [])}
+        pairs.kept = Kept.of(state.get("kept", []))
+        for key in pairs.pairs:
+            if key.slice:
+                pairs._values.know(key.column, key.value)
         return pairs
 
     def _add_totals(self, key: PairKey, pairs: int, disagreements: int) -> None:
@@ -125,7 +132,17 @@ class Pairs:
         total[1] += disagreements
 
 
-def _update_run(pair: Pair, headers: NDArray[Any]) -> None:
+def _keys(group: Group) -> Iterator[tuple[PairKey, NDArray[np.bool_]]]:
+    """Each epoch and version of a group, and which of its frames are of it."""
+    headers, live_version = group.headers, int(group.schema.get("live_version", 0))
+    for epoch, version in set(zip(headers["epoch"].tolist(), headers["version"].tolist(), strict=True)):
+        yield (
+            PairKey(group.model, epoch, version, live_version),
+            (headers["epoch"] == epoch) & (headers["version"] == version),
+        )
+
+
+def _update_run(pair: Compared, headers: NDArray[Any]) -> None:
     """Run times of the calls that ran alone; those that shared a batch have none."""
     timed = headers["run_ns"][headers["run_ns"] > 0]
     pair.run.update(timed / 1e3)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gateway.sampling import sampled
+from gateway.sampling import mix_of, sampled
 from gateway.shipping.digests import hashed_list, hashed_numbers, hashed_strings, masked_list
 from gateway.shipping.frames import Frames
 from gateway.shipping.tensors import SIDES, Named, Tensor
@@ -46,7 +46,7 @@ class Treatments:
         """(n,): of which calls the tensors leave. A shadow's go with those of the call it was a shadow of."""
         if self.sample_bp == ALL_BP:
             return np.ones(len(frames), np.bool_)
-        return sampled("log", _numbers_of(frames), self.sample_bp)
+        return sampled(mix_of("log"), _numbers_of(frames), self.sample_bp)
 
     def of(self, tensor: Tensor, column: int | None) -> Treatment:
         """`column` is None for one column that holds all of a tensor."""

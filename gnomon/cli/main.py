@@ -6,7 +6,7 @@ from typing import cast
 import grpc
 import typer
 
-from gnomon.cli import drift, journal, log, model, outcomes, rollout, route
+from gnomon.cli import drift, journal, log, model, outcomes, rollout, route, shadow
 from gnomon.cli.demo import demo
 from gnomon.cli.explain import explain
 from gnomon.cli.log_policy import log_policy
@@ -24,6 +24,7 @@ app.add_typer(model.app, name="model")
 app.add_typer(route.app, name="route")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(outcomes.app, name="outcomes")
+app.add_typer(shadow.app, name="shadow")
 app.add_typer(drift.app, name="drift")
 app.add_typer(journal.app, name="journal")
 app.add_typer(log.app, name="log")

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import getpass
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,6 +54,8 @@ def plain(value: Any) -> Any:
         return MessageToDict(value, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, float) and math.isnan(value):
+        return None  # JSON has no such number
     if isinstance(value, enum.Enum):
         return value.name.lower()
     if isinstance(value, dict):

@@ -61,8 +61,16 @@ def set_route(
         list[str] | None, typer.Option(help="VERSION or VERSION:BP, that answers a share of the calls; once for each.")
     ] = None,
     canary_bp: Annotated[int, typer.Option(help="Share of those without one, in basis points, 10 000 for all.")] = 100,
-    shadow: Annotated[int, typer.Option(help="Version that is run beside, and never answers.")] = 0,
-    shadow_bp: Annotated[int, typer.Option(help="Share of the calls it sees.")] = ALL_BP,
+    shadow: Annotated[
+        list[int] | None, typer.Option(help="Version that is run beside, and never answers; may be given again.")
+    ] = None,
+    shadow_bp: Annotated[int, typer.Option(help="Share of the calls that each shadow sees.")] = ALL_BP,
+    shadow_cpu: Annotated[float, typer.Option(help="Share of a core that each may use; 0: what is left over.")] = 0.0,
+    slice_by: Annotated[
+        list[str] | None, typer.Option("--slice", help="Compare by this input column, too; may be given again.")
+    ] = None,
+    decision_threshold: Annotated[float | None, typer.Option(help="Of scores: where a decision flips; 0.5.")] = None,
+    keep_quantile: Annotated[float, typer.Option(help="Keep pairs further apart than this share is; 0: none.")] = 0.99,
     warm: Annotated[list[int] | None, typer.Option(help="Version that is kept loaded; once for each.")] = None,
     rule: Annotated[list[str] | None, typer.Option(help=f"Calls for one version, the first counts: {FORM}.")] = None,
     key_column: Annotated[str, typer.Option(help="Input column that is the key of calls that name none: x[0].")] = "",
@@ -77,12 +85,16 @@ def set_route(
     canaries = [_canary(text, canary_bp) for text in canary or ()]
     share = sum(arm.weight_bp for arm in canaries)
     arms = [Arm(version=stable, role=Role.STABLE, weight_bp=ALL_BP - share), *canaries]
-    arms += [Arm(version=shadow, role=Role.SHADOW, weight_bp=shadow_bp)] if shadow else []
+    arms += [
+        Arm(version=number, role=Role.SHADOW, weight_bp=shadow_bp, cpu_share=shadow_cpu) for number in shadow or ()
+    ]
     with RegistryClient(registry) as client:
         route = Route(
             model=name, arms=tuple(arms), actor=actor, reason=reason,
             batch_wait_us=batch_wait_us, batch_wait_rows=batch_wait_rows, warm=tuple(warm or ()),
             rules=tuple(map(rule_of, rule or ())), routing_key_column=key_column,
+            slices=tuple(slice_by or ()),
+            decision_threshold=decision_threshold, keep_quantile=keep_quantile if shadow else 0.0,
         )  # fmt: skip
         _show(client.set_route(route, expected_revision=expect), as_json)
 

@@ -70,6 +70,9 @@ def route_of(row: Row[Any]) -> Route:
         batch_wait_rows=row.batch_wait_rows,
         rules=tuple(_rule_of(rule) for rule in row.rules),
         routing_key_column=row.routing_key_column,
+        slices=tuple(row.slices),
+        decision_threshold=row.decision_threshold,
+        keep_quantile=row.keep_quantile,
     )
 
 

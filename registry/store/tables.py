@@ -86,6 +86,9 @@ routes = Table(
     _number("batch_wait_rows", server_default=text("0")),
     Column("rules", JSON, nullable=False, server_default=text("'[]'")),
     _text("routing_key_column", server_default=text("''")),
+    Column("slices", JSON, nullable=False, server_default=text("'[]'")),
+    Column("decision_threshold", Float),
+    Column("keep_quantile", Float, nullable=False, server_default=text("0")),
     ForeignKeyConstraint(["model"], ["models.name"]),
 )
 Index("routes_of_model", routes.c.model, routes.c.revision)

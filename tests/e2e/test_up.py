@@ -311,7 +311,8 @@ def test_consumers_killed_again_and_again_lose_and_double_nothing(start: Start) 
     up = start()
     push(up, "thing", models.scaled(1.0))
     push(up, "thing", models.scaled(1.01))
-    up.cli("route", "set", "thing", "--stable", "1", "--shadow", "2")
+    push(up, "thing", models.scaled(1.0))
+    up.cli("route", "set", "thing", "--stable", "1", "--shadow", "2", "--shadow", "3", "--slice", "x[0]")
     with up.clients() as (_, gateway):
         until(lambda: serves(gateway, "thing", 1))
         with Caller(up.gateway, "thing") as caller:
@@ -327,9 +328,25 @@ def test_consumers_killed_again_and_again_lose_and_double_nothing(start: Start) 
             shadow = status.shadow
             ended = shadow.run + shadow.shed + shadow.expired + shadow.failed
             reads = {item.name: item.read for item in status.consumers if item.journal == "w00"}
-            return shadow.offered == ended == answered and reads.get("observer") == answered
+            offered = shadow.offered == ended == status.books.shadow_offered == 2 * answered
+            return offered and reads.get("observer") == answered
 
         until(settled)
+
+        def told() -> bool:
+            found = up.json("shadow", "show", "thing", "--max-share", "0.05")
+            pairs = {each["version"]: each["pairs"] for each in found["comparisons"] if not each["slice"]}
+            ends = {each["version"]: each["run"] + each["failed"] for each in found["books"]}
+            return ends == {2: answered, 3: answered} and pairs == {
+                each["version"]: each["run"] for each in found["books"]
+            }
+
+        until(told)
+        found = up.json("shadow", "show", "thing", "--max-share", "0.05")["comparisons"]
+        assert {each["version"] for each in found if each["equal"] == each["pairs"]} == {3}
+        assert {each["slice"] for each in found} == {"", "x[0]"}
+        assert up.json("shadow", "disagreements", "thing", "--version", "3") == []
+        assert "version 3" in up.cli("shadow", "show", "thing")
     assert up.stop() == 0
     assert parquet_rows(up.folder) == answered
 

@@ -219,3 +219,37 @@ class Rescore(_message.Message):
     equal: bool
     outputs: _containers.RepeatedCompositeFieldContainer[Tensor]
     def __init__(self, equal: bool = ..., outputs: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...) -> None: ...
+
+class ListDisagreementsRequest(_message.Message):
+    __slots__ = ("model", "version")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class Disagreement(_message.Message):
+    __slots__ = ("prediction_id", "shadow_id", "arrived_unix_ms", "row", "epoch", "version", "live", "shadow")
+    PREDICTION_ID_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_ID_FIELD_NUMBER: _ClassVar[int]
+    ARRIVED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    prediction_id: str
+    shadow_id: str
+    arrived_unix_ms: int
+    row: int
+    epoch: int
+    version: int
+    live: float
+    shadow: float
+    def __init__(self, prediction_id: _Optional[str] = ..., shadow_id: _Optional[str] = ..., arrived_unix_ms: _Optional[int] = ..., row: _Optional[int] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., live: _Optional[float] = ..., shadow: _Optional[float] = ...) -> None: ...
+
+class Disagreements(_message.Message):
+    __slots__ = ("found",)
+    FOUND_FIELD_NUMBER: _ClassVar[int]
+    found: _containers.RepeatedCompositeFieldContainer[Disagreement]
+    def __init__(self, found: _Optional[_Iterable[_Union[Disagreement, _Mapping]]] = ...) -> None: ...

@@ -49,6 +49,11 @@ class GatewayStub(object):
                 request_serializer=gnomon_dot_gateway_dot_v1_dot_gateway__pb2.TraceRequest.SerializeToString,
                 response_deserializer=gnomon_dot_gateway_dot_v1_dot_gateway__pb2.PredictionTrace.FromString,
                 _registered_method=True)
+        self.ListDisagreements = channel.unary_unary(
+                '/gnomon.gateway.v1.Gateway/ListDisagreements',
+                request_serializer=gnomon_dot_gateway_dot_v1_dot_gateway__pb2.ListDisagreementsRequest.SerializeToString,
+                response_deserializer=gnomon_dot_gateway_dot_v1_dot_gateway__pb2.Disagreements.FromString,
+                _registered_method=True)
 
 
 class GatewayServicer(object):
@@ -72,6 +77,12 @@ class GatewayServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDisagreements(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GatewayServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -89,6 +100,11 @@ def add_GatewayServicer_to_server(servicer, server):
                     servicer.Trace,
                     request_deserializer=gnomon_dot_gateway_dot_v1_dot_gateway__pb2.TraceRequest.FromString,
                     response_serializer=gnomon_dot_gateway_dot_v1_dot_gateway__pb2.PredictionTrace.SerializeToString,
+            ),
+            'ListDisagreements': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDisagreements,
+                    request_deserializer=gnomon_dot_gateway_dot_v1_dot_gateway__pb2.ListDisagreementsRequest.FromString,
+                    response_serializer=gnomon_dot_gateway_dot_v1_dot_gateway__pb2.Disagreements.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -172,6 +188,33 @@ class Gateway(object):
             '/gnomon.gateway.v1.Gateway/Trace',
             gnomon_dot_gateway_dot_v1_dot_gateway__pb2.TraceRequest.SerializeToString,
             gnomon_dot_gateway_dot_v1_dot_gateway__pb2.PredictionTrace.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDisagreements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.gateway.v1.Gateway/ListDisagreements',
+            gnomon_dot_gateway_dot_v1_dot_gateway__pb2.ListDisagreementsRequest.SerializeToString,
+            gnomon_dot_gateway_dot_v1_dot_gateway__pb2.Disagreements.FromString,
             options,
             channel_credentials,
             insecure,

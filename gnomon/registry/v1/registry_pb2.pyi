@@ -209,14 +209,16 @@ class Version(_message.Message):
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., artifact_sha256: _Optional[str] = ..., artifact_bytes: _Optional[int] = ..., profile_sha256: _Optional[str] = ..., warmup_sha256: _Optional[str] = ..., score: _Optional[_Union[Score, _Mapping]] = ..., lineage: _Optional[_Union[Lineage, _Mapping]] = ..., stage: _Optional[_Union[Stage, str]] = ..., approval: _Optional[_Union[Approval, _Mapping]] = ..., created_unix_ms: _Optional[int] = ...) -> None: ...
 
 class Arm(_message.Message):
-    __slots__ = ("version", "role", "weight_bp")
+    __slots__ = ("version", "role", "weight_bp", "cpu_share")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_BP_FIELD_NUMBER: _ClassVar[int]
+    CPU_SHARE_FIELD_NUMBER: _ClassVar[int]
     version: int
     role: Role
     weight_bp: int
-    def __init__(self, version: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., weight_bp: _Optional[int] = ...) -> None: ...
+    cpu_share: float
+    def __init__(self, version: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., weight_bp: _Optional[int] = ..., cpu_share: _Optional[float] = ...) -> None: ...
 
 class RouteRule(_message.Message):
     __slots__ = ("name", "version", "header", "feature", "compare", "values")
@@ -235,7 +237,7 @@ class RouteRule(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., header: _Optional[str] = ..., feature: _Optional[str] = ..., compare: _Optional[_Union[Compare, str]] = ..., values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Route(_message.Message):
-    __slots__ = ("model", "revision", "arms", "warm", "latency_thresholds_us", "disagreement_tolerance", "actor", "reason", "created_unix_ms", "batch_wait_us", "batch_wait_rows", "rules", "routing_key_column")
+    __slots__ = ("model", "revision", "arms", "warm", "latency_thresholds_us", "disagreement_tolerance", "actor", "reason", "created_unix_ms", "batch_wait_us", "batch_wait_rows", "rules", "routing_key_column", "slices", "decision_threshold", "keep_quantile")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     ARMS_FIELD_NUMBER: _ClassVar[int]
@@ -249,6 +251,9 @@ class Route(_message.Message):
     BATCH_WAIT_ROWS_FIELD_NUMBER: _ClassVar[int]
     RULES_FIELD_NUMBER: _ClassVar[int]
     ROUTING_KEY_COLUMN_FIELD_NUMBER: _ClassVar[int]
+    SLICES_FIELD_NUMBER: _ClassVar[int]
+    DECISION_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    KEEP_QUANTILE_FIELD_NUMBER: _ClassVar[int]
     model: str
     revision: int
     arms: _containers.RepeatedCompositeFieldContainer[Arm]
@@ -262,7 +267,10 @@ class Route(_message.Message):
     batch_wait_rows: int
     rules: _containers.RepeatedCompositeFieldContainer[RouteRule]
     routing_key_column: str
-    def __init__(self, model: _Optional[str] = ..., revision: _Optional[int] = ..., arms: _Optional[_Iterable[_Union[Arm, _Mapping]]] = ..., warm: _Optional[_Iterable[int]] = ..., latency_thresholds_us: _Optional[_Iterable[int]] = ..., disagreement_tolerance: _Optional[float] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., created_unix_ms: _Optional[int] = ..., batch_wait_us: _Optional[int] = ..., batch_wait_rows: _Optional[int] = ..., rules: _Optional[_Iterable[_Union[RouteRule, _Mapping]]] = ..., routing_key_column: _Optional[str] = ...) -> None: ...
+    slices: _containers.RepeatedScalarFieldContainer[str]
+    decision_threshold: float
+    keep_quantile: float
+    def __init__(self, model: _Optional[str] = ..., revision: _Optional[int] = ..., arms: _Optional[_Iterable[_Union[Arm, _Mapping]]] = ..., warm: _Optional[_Iterable[int]] = ..., latency_thresholds_us: _Optional[_Iterable[int]] = ..., disagreement_tolerance: _Optional[float] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., created_unix_ms: _Optional[int] = ..., batch_wait_us: _Optional[int] = ..., batch_wait_rows: _Optional[int] = ..., rules: _Optional[_Iterable[_Union[RouteRule, _Mapping]]] = ..., routing_key_column: _Optional[str] = ..., slices: _Optional[_Iterable[str]] = ..., decision_threshold: _Optional[float] = ..., keep_quantile: _Optional[float] = ...) -> None: ...
 
 class ColumnRule(_message.Message):
     __slots__ = ("column", "treatment")
@@ -765,7 +773,7 @@ class ArmStats(_message.Message):
     def __init__(self, model: _Optional[str] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., answered: _Optional[int] = ..., failed: _Optional[int] = ..., over: _Optional[_Iterable[int]] = ..., latency: _Optional[_Union[Histogram, _Mapping]] = ..., run: _Optional[_Union[Histogram, _Mapping]] = ...) -> None: ...
 
 class PairStats(_message.Message):
-    __slots__ = ("model", "epoch", "version", "live_version", "pairs", "disagreements", "flips_up", "flips_down", "delta", "sum_live", "sum_shadow", "sum_live_squared", "sum_shadow_squared", "sum_product", "run")
+    __slots__ = ("model", "epoch", "version", "live_version", "pairs", "disagreements", "flips_up", "flips_down", "delta", "sum_live", "sum_shadow", "sum_live_squared", "sum_shadow_squared", "sum_product", "run", "slice", "value", "equal", "not_finite", "sum_delta", "sum_delta_squared", "bins", "live_scores", "shadow_scores", "joint")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -781,6 +789,16 @@ class PairStats(_message.Message):
     SUM_SHADOW_SQUARED_FIELD_NUMBER: _ClassVar[int]
     SUM_PRODUCT_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
+    SLICE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    EQUAL_FIELD_NUMBER: _ClassVar[int]
+    NOT_FINITE_FIELD_NUMBER: _ClassVar[int]
+    SUM_DELTA_FIELD_NUMBER: _ClassVar[int]
+    SUM_DELTA_SQUARED_FIELD_NUMBER: _ClassVar[int]
+    BINS_FIELD_NUMBER: _ClassVar[int]
+    LIVE_SCORES_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_SCORES_FIELD_NUMBER: _ClassVar[int]
+    JOINT_FIELD_NUMBER: _ClassVar[int]
     model: str
     epoch: int
     version: int
@@ -796,7 +814,35 @@ class PairStats(_message.Message):
     sum_shadow_squared: float
     sum_product: float
     run: Histogram
-    def __init__(self, model: _Optional[str] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., live_version: _Optional[int] = ..., pairs: _Optional[int] = ..., disagreements: _Optional[int] = ..., flips_up: _Optional[int] = ..., flips_down: _Optional[int] = ..., delta: _Optional[_Union[Histogram, _Mapping]] = ..., sum_live: _Optional[float] = ..., sum_shadow: _Optional[float] = ..., sum_live_squared: _Optional[float] = ..., sum_shadow_squared: _Optional[float] = ..., sum_product: _Optional[float] = ..., run: _Optional[_Union[Histogram, _Mapping]] = ...) -> None: ...
+    slice: str
+    value: str
+    equal: int
+    not_finite: int
+    sum_delta: float
+    sum_delta_squared: float
+    bins: str
+    live_scores: Histogram
+    shadow_scores: Histogram
+    joint: Histogram
+    def __init__(self, model: _Optional[str] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., live_version: _Optional[int] = ..., pairs: _Optional[int] = ..., disagreements: _Optional[int] = ..., flips_up: _Optional[int] = ..., flips_down: _Optional[int] = ..., delta: _Optional[_Union[Histogram, _Mapping]] = ..., sum_live: _Optional[float] = ..., sum_shadow: _Optional[float] = ..., sum_live_squared: _Optional[float] = ..., sum_shadow_squared: _Optional[float] = ..., sum_product: _Optional[float] = ..., run: _Optional[_Union[Histogram, _Mapping]] = ..., slice: _Optional[str] = ..., value: _Optional[str] = ..., equal: _Optional[int] = ..., not_finite: _Optional[int] = ..., sum_delta: _Optional[float] = ..., sum_delta_squared: _Optional[float] = ..., bins: _Optional[str] = ..., live_scores: _Optional[_Union[Histogram, _Mapping]] = ..., shadow_scores: _Optional[_Union[Histogram, _Mapping]] = ..., joint: _Optional[_Union[Histogram, _Mapping]] = ...) -> None: ...
+
+class ShadowBooks(_message.Message):
+    __slots__ = ("model", "epoch", "version", "run", "shed", "expired", "failed")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    SHED_FIELD_NUMBER: _ClassVar[int]
+    EXPIRED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    epoch: int
+    version: int
+    run: int
+    shed: int
+    expired: int
+    failed: int
+    def __init__(self, model: _Optional[str] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., run: _Optional[int] = ..., shed: _Optional[int] = ..., expired: _Optional[int] = ..., failed: _Optional[int] = ...) -> None: ...
 
 class DriftTick(_message.Message):
     __slots__ = ("model", "version", "tick", "tick_s", "rows", "counts")
@@ -829,20 +875,22 @@ class DriftCalls(_message.Message):
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., tick: _Optional[int] = ..., tick_s: _Optional[float] = ..., sums: _Optional[bytes] = ...) -> None: ...
 
 class StatsReport(_message.Message):
-    __slots__ = ("gateway_id", "arms", "pairs", "ticks", "calls", "told_through_unix_ms")
+    __slots__ = ("gateway_id", "arms", "pairs", "ticks", "calls", "told_through_unix_ms", "books")
     GATEWAY_ID_FIELD_NUMBER: _ClassVar[int]
     ARMS_FIELD_NUMBER: _ClassVar[int]
     PAIRS_FIELD_NUMBER: _ClassVar[int]
     TICKS_FIELD_NUMBER: _ClassVar[int]
     CALLS_FIELD_NUMBER: _ClassVar[int]
     TOLD_THROUGH_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    BOOKS_FIELD_NUMBER: _ClassVar[int]
     gateway_id: str
     arms: _containers.RepeatedCompositeFieldContainer[ArmStats]
     pairs: _containers.RepeatedCompositeFieldContainer[PairStats]
     ticks: _containers.RepeatedCompositeFieldContainer[DriftTick]
     calls: _containers.RepeatedCompositeFieldContainer[DriftCalls]
     told_through_unix_ms: int
-    def __init__(self, gateway_id: _Optional[str] = ..., arms: _Optional[_Iterable[_Union[ArmStats, _Mapping]]] = ..., pairs: _Optional[_Iterable[_Union[PairStats, _Mapping]]] = ..., ticks: _Optional[_Iterable[_Union[DriftTick, _Mapping]]] = ..., calls: _Optional[_Iterable[_Union[DriftCalls, _Mapping]]] = ..., told_through_unix_ms: _Optional[int] = ...) -> None: ...
+    books: _containers.RepeatedCompositeFieldContainer[ShadowBooks]
+    def __init__(self, gateway_id: _Optional[str] = ..., arms: _Optional[_Iterable[_Union[ArmStats, _Mapping]]] = ..., pairs: _Optional[_Iterable[_Union[PairStats, _Mapping]]] = ..., ticks: _Optional[_Iterable[_Union[DriftTick, _Mapping]]] = ..., calls: _Optional[_Iterable[_Union[DriftCalls, _Mapping]]] = ..., told_through_unix_ms: _Optional[int] = ..., books: _Optional[_Iterable[_Union[ShadowBooks, _Mapping]]] = ...) -> None: ...
 
 class ReportAck(_message.Message):
     __slots__ = ()
@@ -1049,3 +1097,85 @@ class DriftEvent(_message.Message):
     level: float
     reason: str
     def __init__(self, id: _Optional[int] = ..., kind: _Optional[_Union[DriftEventKind, str]] = ..., model: _Optional[str] = ..., version: _Optional[int] = ..., slice: _Optional[str] = ..., monitor: _Optional[str] = ..., at_unix_ms: _Optional[int] = ..., since_unix_ms: _Optional[int] = ..., rows: _Optional[int] = ..., psi: _Optional[float] = ..., psi_lower: _Optional[float] = ..., ks: _Optional[float] = ..., ks_lower: _Optional[float] = ..., missing_share: _Optional[float] = ..., missing_reference: _Optional[float] = ..., p_value: _Optional[float] = ..., level: _Optional[float] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class GetShadowRequest(_message.Message):
+    __slots__ = ("model", "from_epoch", "max_disagreement_share", "alpha")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    FROM_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    MAX_DISAGREEMENT_SHARE_FIELD_NUMBER: _ClassVar[int]
+    ALPHA_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    from_epoch: int
+    max_disagreement_share: float
+    alpha: float
+    def __init__(self, model: _Optional[str] = ..., from_epoch: _Optional[int] = ..., max_disagreement_share: _Optional[float] = ..., alpha: _Optional[float] = ...) -> None: ...
+
+class ShadowComparison(_message.Message):
+    __slots__ = ("version", "live_version", "slice", "value", "pairs", "disagreements", "equal", "not_finite", "flips_up", "flips_down", "delta_p50", "delta_p90", "delta_p99", "delta_max", "mean_shift", "pearson", "rank_correlation", "psi", "ks", "run_p50_us", "run_p99_us", "verdict", "need", "reason")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LIVE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SLICE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    DISAGREEMENTS_FIELD_NUMBER: _ClassVar[int]
+    EQUAL_FIELD_NUMBER: _ClassVar[int]
+    NOT_FINITE_FIELD_NUMBER: _ClassVar[int]
+    FLIPS_UP_FIELD_NUMBER: _ClassVar[int]
+    FLIPS_DOWN_FIELD_NUMBER: _ClassVar[int]
+    DELTA_P50_FIELD_NUMBER: _ClassVar[int]
+    DELTA_P90_FIELD_NUMBER: _ClassVar[int]
+    DELTA_P99_FIELD_NUMBER: _ClassVar[int]
+    DELTA_MAX_FIELD_NUMBER: _ClassVar[int]
+    MEAN_SHIFT_FIELD_NUMBER: _ClassVar[int]
+    PEARSON_FIELD_NUMBER: _ClassVar[int]
+    RANK_CORRELATION_FIELD_NUMBER: _ClassVar[int]
+    PSI_FIELD_NUMBER: _ClassVar[int]
+    KS_FIELD_NUMBER: _ClassVar[int]
+    RUN_P50_US_FIELD_NUMBER: _ClassVar[int]
+    RUN_P99_US_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    NEED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    live_version: int
+    slice: str
+    value: str
+    pairs: int
+    disagreements: int
+    equal: int
+    not_finite: int
+    flips_up: int
+    flips_down: int
+    delta_p50: float
+    delta_p90: float
+    delta_p99: float
+    delta_max: float
+    mean_shift: float
+    pearson: float
+    rank_correlation: float
+    psi: float
+    ks: float
+    run_p50_us: float
+    run_p99_us: float
+    verdict: str
+    need: int
+    reason: str
+    def __init__(self, version: _Optional[int] = ..., live_version: _Optional[int] = ..., slice: _Optional[str] = ..., value: _Optional[str] = ..., pairs: _Optional[int] = ..., disagreements: _Optional[int] = ..., equal: _Optional[int] = ..., not_finite: _Optional[int] = ..., flips_up: _Optional[int] = ..., flips_down: _Optional[int] = ..., delta_p50: _Optional[float] = ..., delta_p90: _Optional[float] = ..., delta_p99: _Optional[float] = ..., delta_max: _Optional[float] = ..., mean_shift: _Optional[float] = ..., pearson: _Optional[float] = ..., rank_correlation: _Optional[float] = ..., psi: _Optional[float] = ..., ks: _Optional[float] = ..., run_p50_us: _Optional[float] = ..., run_p99_us: _Optional[float] = ..., verdict: _Optional[str] = ..., need: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ShadowReport(_message.Message):
+    __slots__ = ("model", "from_epoch", "to_epoch", "max_disagreement_share", "alpha", "books", "comparisons")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    FROM_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    TO_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    MAX_DISAGREEMENT_SHARE_FIELD_NUMBER: _ClassVar[int]
+    ALPHA_FIELD_NUMBER: _ClassVar[int]
+    BOOKS_FIELD_NUMBER: _ClassVar[int]
+    COMPARISONS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    from_epoch: int
+    to_epoch: int
+    max_disagreement_share: float
+    alpha: float
+    books: _containers.RepeatedCompositeFieldContainer[ShadowBooks]
+    comparisons: _containers.RepeatedCompositeFieldContainer[ShadowComparison]
+    def __init__(self, model: _Optional[str] = ..., from_epoch: _Optional[int] = ..., to_epoch: _Optional[int] = ..., max_disagreement_share: _Optional[float] = ..., alpha: _Optional[float] = ..., books: _Optional[_Iterable[_Union[ShadowBooks, _Mapping]]] = ..., comparisons: _Optional[_Iterable[_Union[ShadowComparison, _Mapping]]] = ...) -> None: ...

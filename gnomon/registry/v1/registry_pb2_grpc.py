@@ -154,6 +154,11 @@ class RegistryStub(object):
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.StatsReport.SerializeToString,
                 response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ReportAck.FromString,
                 _registered_method=True)
+        self.GetShadow = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/GetShadow',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetShadowRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ShadowReport.FromString,
+                _registered_method=True)
         self.GetDrift = channel.unary_unary(
                 '/gnomon.registry.v1.Registry/GetDrift',
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftRequest.SerializeToString,
@@ -335,6 +340,13 @@ class RegistryServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetShadow(self, request, context):
+        """What shadows answered beside the live arms.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetDrift(self, request, context):
         """Drift of what a version was asked, against the profile of what it was trained on.
         """
@@ -489,6 +501,11 @@ def add_RegistryServicer_to_server(servicer, server):
                     servicer.ReportStats,
                     request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.StatsReport.FromString,
                     response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ReportAck.SerializeToString,
+            ),
+            'GetShadow': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetShadow,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetShadowRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ShadowReport.SerializeToString,
             ),
             'GetDrift': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDrift,
@@ -1164,6 +1181,33 @@ class Registry(object):
             '/gnomon.registry.v1.Registry/ReportStats',
             gnomon_dot_registry_dot_v1_dot_registry__pb2.StatsReport.SerializeToString,
             gnomon_dot_registry_dot_v1_dot_registry__pb2.ReportAck.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetShadow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/GetShadow',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.GetShadowRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.ShadowReport.FromString,
             options,
             channel_credentials,
             insecure,

@@ -109,6 +109,7 @@ class House:
         books = self.books
         place = {**books._ended, "in_flight": books._in_flight, "received": books._received}
         place["shed by wait"] = books._shed["wait"]
+        place |= {f"offered to {version}": at for (_, version), at in books._offered.items()}
         return int(books._values[place[name]])  # type: ignore[index]
 
 
@@ -138,13 +139,14 @@ class Loop:
         self.loop.close()
 
 
-def route(model: str, *canaries: tuple[int, int], stable: int = 1, shadow: int = 0, revision: int = 1) -> Route:
+def route(
+    model: str, *canaries: tuple[int, int], stable: int = 1, shadows: Sequence[int] = (), revision: int = 1
+) -> Route:
     """`canaries` are (version, basis points)."""
     left = 10_000 - sum(weight for _, weight in canaries)
     arms = [Arm(version=stable, role=Role.STABLE, weight_bp=left)]
     arms += [Arm(version=version, role=Role.CANARY, weight_bp=weight) for version, weight in canaries]
-    if shadow:
-        arms.append(Arm(version=shadow, role=Role.SHADOW, weight_bp=5_000))
+    arms += [Arm(version=version, role=Role.SHADOW, weight_bp=5_000) for version in shadows]
     return Route(model=model, revision=revision, arms=tuple(arms))
 
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.journal.format import RULE_NAMES, id_text
+from gateway.journal.format import ANSWERED, RULE_NAMES, id_text
+from gateway.sampling import is_sampled
 from gnomon import oip
 from gnomon.routing import key_hash
 from gnomon.rules import RouteRule
@@ -21,7 +22,7 @@ from tests.contract.lanes.house import House, Loop, ask, compared, raw_call, rou
 
 TENANT = RouteRule(name="gold", version=2, header="x-tenant", values=("acme",))
 ROUTES = (
-    route("scaled", (2, 3_000), shadow=3, revision=7),
+    route("scaled", (2, 3_000), shadows=(3, 4, 5), revision=7),
     replace(route("ruled", (2, 3_000), revision=7), rules=(TENANT,), routing_key_column="x[0]"),
     route("pair", revision=7),
     route("several", revision=7),
@@ -29,7 +30,7 @@ ROUTES = (
 
 
 def stocked(house: House) -> House:
-    for number, factor in ((1, 2.0), (2, 3.0), (3, 4.0)):
+    for number, factor in ((1, 2.0), (2, 3.0), (3, 4.0), (4, 5.0), (5, 6.0)):
         house.load("scaled", number, models.scaled(factor))
         house.load("ruled", number, models.scaled(factor))
     house.load("pair", 1, models.pair())
@@ -171,6 +172,22 @@ def test_calls_of_a_model_whose_route_asks_for_more_than_a_key_are_all_pythons(b
         assert RULE_NAMES[int(header["rule"])] == rule
         assert int(header["weight_bp"]) == (weight_bp or {1: 7_000, 2: 3_000}[int(header["version"])])
     assert house.by_python == before + 6
+
+
+def test_each_shadow_is_offered_what_its_reader_will_choose(both: Both) -> None:
+    """Three shadows of half the calls each, counted by either way of the worker; pinned to one, it is no pair."""
+    for version in ("", "3"):
+        for _ in range(40):
+            both.ask(request("scaled", version=version).SerializeToString(deterministic=True))
+    for house in (both.with_lane, both.without):
+        headers = [header for header, _, _ in house.records() if header["status"] == ANSWERED and header["version"]]
+        of_scaled = [header for header in headers if house.journal._schemas[int(header["schema"])].count(b"scaled")]
+        for arm in ROUTES[0].shadows:
+            wanted = [
+                header for header in of_scaled
+                if header["version"] != arm.version and is_sampled("w00", int(header["sequence"]), arm)
+            ]  # fmt: skip
+            assert house.count(f"offered to {arm.version}") == len(wanted) > 0
 
 
 @pytest.mark.parametrize("size", [1, 8, 127, 128, 129, 256, 257, 1000])

@@ -13,7 +13,17 @@ from gnomon.aio import AsyncRegistryClient
 from gnomon.client import RegistryClient
 from gnomon.domain import Arm, DesiredState, OnTimeout, Role, RolloutState, Route
 from gnomon.errors import IllegalTransition, InvalidInput, Overloaded, Precondition, RolloutNotFound, Unavailable
-from gnomon.evidence import ArmStats, DriftTick, GatewayStatus, Histogram, LoadFailure, Outcome, PairStats, StatsReport
+from gnomon.evidence import (
+    ArmStats,
+    DriftTick,
+    GatewayStatus,
+    Histogram,
+    LoadFailure,
+    Outcome,
+    PairStats,
+    ShadowBooks,
+    StatsReport,
+)
 from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.rollout import Guard, Policy, Rollout, Step
 from gnomon.stats import Profile, Sketch
@@ -138,9 +148,7 @@ class Reporter:
         """Counts of the route in force: `calls` for every arm."""
         route = self._client.get_route(self._model)
         arms = tuple(self._arm(route, arm, calls, failed) for arm in route.arms)
-        pairs: tuple[PairStats, ...] = ()
-        if route.shadow is not None:
-            pairs = (self._pairs(route, route.shadow.version, calls, apart),)
+        pairs = tuple(self._pairs(route, shadow.version, calls, apart) for shadow in route.shadows)
         await self._gateway.report_stats(StatsReport(gateway_id="g1", arms=arms, pairs=pairs))
 
     def _arm(self, route: Route, arm: Arm, calls: int, failed: int) -> ArmStats:
@@ -360,3 +368,33 @@ async def test_a_version_is_downloaded_by_its_digest(
     version = hand.version(b"the model itself")
     await gateway.download(version.artifact_sha256, tmp_path / "model.onnx")
     assert (tmp_path / "model.onnx").read_bytes() == b"the model itself"
+
+
+# -- shadows
+
+
+async def test_shadows_are_told_of_since_the_epoch_in_force(
+    gateway: AsyncRegistryClient, hand: Any, client: RegistryClient, model: str
+) -> None:
+    for _ in range(3):
+        hand.version()
+    arms = (stable(1), *(Arm(version=number, role=Role.SHADOW) for number in (2, 3)))
+    before = client.set_route(hand.route(*arms)).revision
+    epoch = client.set_route(hand.route(*arms, slices=("x[0]",))).revision
+    pairs = [
+        PairStats(model=model, epoch=at, version=number, live_version=1, pairs=1_000, disagreements=bad, **of)
+        for number, bad in ((2, 0), (3, 500))
+        for at, of in ((before, {}), (epoch, {}), (epoch, {"slice": "x[0]", "value": "7"}))
+    ]  # fmt: skip
+    books = ShadowBooks(model=model, epoch=epoch, version=2, run=1_000, shed=5)
+    await gateway.report_stats(StatsReport(gateway_id="g1", pairs=tuple(pairs), books=(books,)))
+    report = client.get_shadow(model)
+    assert (report.from_epoch, report.max_disagreement_share, report.alpha) == (epoch, 0.01, 0.05)
+    assert [(item.version, item.value, item.pairs, item.verdict) for item in report.comparisons] == [
+        (2, "", 1_000, "pass"), (2, "7", 1_000, "pass"), (3, "", 1_000, "fail"), (3, "7", 1_000, "fail"),
+    ]  # fmt: skip
+    assert [(each.version, each.offered, each.shed) for each in report.books] == [(2, 1_005, 5)]
+    longer = client.get_shadow(model, before, max_disagreement_share=0.9)
+    assert [(item.pairs, item.verdict) for item in longer.comparisons if not item.slice] == [(2_000, "pass")] * 2
+    with pytest.raises(InvalidInput, match=r"max_disagreement_share 1\.5: more than 0"):
+        client.get_shadow(model, max_disagreement_share=1.5)

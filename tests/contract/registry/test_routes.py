@@ -18,26 +18,29 @@ def stable(version: int, weight_bp: int = 10_000) -> Arm:
 
 
 def test_a_route_is_kept_as_it_was_set(hand: Any, client: RegistryClient, model: str) -> None:
-    for _ in range(4):
+    for _ in range(5):
         hand.version(approved=False)
     arms = (
         stable(1, 9_900),
         Arm(version=2, role=Role.CANARY, weight_bp=100),
         Arm(version=3, role=Role.SHADOW, weight_bp=5),
+        Arm(version=4, role=Role.SHADOW, weight_bp=5_000, cpu_share=0.25),
     )
     rules = (
         RouteRule(name="gold", version=2, header="x-tenant", values=("acme", "globex")),
-        RouteRule(name="big", version=4, feature="x[1]", compare=Compare.GT, values=("1e3",)),
+        RouteRule(name="big", version=5, feature="x[1]", compare=Compare.GT, values=("1e3",)),
     )
     given = hand.route(
-        *arms, warm=(4,), latency_thresholds_us=(5000,), disagreement_tolerance=0.25, batch_wait_us=250,
-        batch_wait_rows=16, rules=rules, routing_key_column="input.x[0]",
+        *arms, warm=(5,), latency_thresholds_us=(5000,), disagreement_tolerance=0.25, batch_wait_us=250,
+        batch_wait_rows=16, slices=("x[1]", "origin"), decision_threshold=0.0, keep_quantile=0.99,
+        rules=rules, routing_key_column="input.x[0]",
     )  # fmt: skip
     route = client.set_route(given, expected_revision=0)
-    assert (route.arms, route.warm, route.latency_thresholds_us) == (arms, (4,), (5000,))
+    assert (route.arms, route.warm, route.latency_thresholds_us) == (arms, (5,), (5000,))
     assert (route.disagreement_tolerance, route.actor, route.reason) == (0.25, "bob", "a test")
     assert (route.batch_wait_us, route.batch_wait_rows) == (250, 16)
     assert (route.rules, route.routing_key_column) == (rules, "input.x[0]")
+    assert (route.slices, route.decision_threshold, route.keep_quantile) == (("x[1]", "origin"), 0.0, 0.99)
     assert route.created_unix_ms > 0
     assert client.get_route(model) == route
 

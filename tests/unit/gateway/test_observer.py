@@ -3,21 +3,24 @@
 import asyncio
 import dataclasses
 import time
+from collections import deque
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gateway import observer as observing
+from gateway.disagreements import disagreements
 from gateway.journal.format import ANSWERED, FAILED, LIVE_OUTPUT, OUTPUT, PREDICTION_DTYPE, REJECTED, RULE_CODES
 from gateway.journal.writer import Record, TensorRecord, Writer
 from gateway.observe.arms import ArmKey, Arms
 from gateway.observe.drift import TickKey
+from gateway.observe.kept import Disagreement
 from gateway.observe.pairs import PairKey
 from gateway.observer import Observer
 from gateway.pages import read_page
 from gnomon.domain import Role
-from gnomon.errors import Unavailable
+from gnomon.errors import InvalidInput, Unavailable
 from gnomon.evidence import StatsReport
 from gnomon.stats.design import call_sums
 from gnomon.stats.latency import bucket_of
@@ -171,13 +174,15 @@ def test_pairs_are_compared_row_by_row(house):
     writer.close()
     observer = read_all(house.observer())
     pair = observer.pairs.pairs[PairKey("flights", 1, 2, 1)]
-    assert (pair.pairs, pair.disagreements, pair.flips_up, pair.flips_down) == (4, 3, 1, 1)
+    assert pair.counts == {
+        "pairs": 4, "disagreements": 3, "flips_up": 1, "flips_down": 1, "equal": 0, "not_finite": 1
+    }  # fmt: skip
     assert pair.delta.count == 3
     assert pair.delta.counts[bucket_of([0.05e6])[0]] == 1
     assert pair.run.counts[bucket_of([8.0])[0]] == pair.run.count == 2  # calls that ran alone
     live, shadow = np.float32([0.4, 0.6, 0.1]).astype(float), np.float32([0.55, 0.45, 0.15]).astype(float)
     expected = [live.sum(), shadow.sum(), (live**2).sum(), (shadow**2).sum(), (live * shadow).sum()]
-    assert pair.sums == pytest.approx(expected)
+    assert pair.sums == pytest.approx([*expected, (shadow - live).sum(), ((shadow - live) ** 2).sum()])
     assert observer.pairs.totals["flights", 2, 1] == [4, 3]
     arm = observer.arms.arms[ArmKey("flights", 1, 2, Role.SHADOW)]
     assert (arm.answered, arm.failed) == (2, 1)
@@ -364,3 +369,20 @@ async def test_told_to_stop_the_observer_reads_what_is_left(house, monkeypatch):
     await running
     assert registry.reports[-1].arms[0].answered == 2
     assert house.observer().arms.arms[ARM].answered == 2
+
+
+def test_disagreements_are_listed_from_the_checkpoint_the_newest_first(house):
+    observer = house.observer()
+    assert list(disagreements(house.config.layout, "flights", 0)) == []
+    for version, at, shadow in ((2, 5, 0.9), (3, 7, None), (2, 9, 0.7)):
+        kept = observer.pairs.kept.found.setdefault(("flights", version), deque())
+        kept.append(Disagreement(f"live {at}", f"shadow {at}", at, 1, 4, 0.25, shadow))
+    observer.save()
+    found = list(disagreements(house.config.layout, "flights", 0))
+    assert [(each.prediction_id, each.version) for each in found] == [("live 9", 2), ("live 7", 3), ("live 5", 2)]
+    assert (found[0].live, found[0].shadow, found[0].row, found[0].epoch) == (0.25, 0.7, 1, 4)
+    assert np.isnan(found[1].shadow)
+    assert [each.arrived_unix_ms for each in disagreements(house.config.layout, "flights", 2)] == [9, 5]
+    assert list(disagreements(house.config.layout, "other", 0)) == []
+    with pytest.raises(InvalidInput, match="model name"):
+        list(disagreements(house.config.layout, "", 0))

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gateway import shadow as shadowing
 from gateway.journal.format import ANSWERED, FAILED, LIVE_OUTPUT, OUTPUT, REJECTED
 from gateway.journal.walk import JournalReader
+from gateway.sampling import mix_of, sampled
 from gateway.shadow import Shadow
-from gateway.shadowing import choice
+from gateway.shadowing import model
 from gateway.shadowing.books import ENDS
+from gateway.shadowing.model import Later
 from tests import models
 from tests.journals import config_in, know, put_snapshot, put_version, record, route, schema, writer_of
 
@@ -68,6 +69,12 @@ def drained(house: House) -> dict[str, int]:
     return {"offered": runner.books.offered} | {how: runner.books.total(how) for how in ENDS}
 
 
+def kill(runner: Shadow) -> None:
+    """What the system does to the arms' processes when the runner is no more."""
+    for arm in runner.arms.values():
+        arm.end()
+
+
 def ended(offered: int, **how: int) -> dict[str, int]:
     return {"offered": offered, "run": 0, "shed": 0, "expired": 0, "failed": 0} | how
 
@@ -102,22 +109,11 @@ def test_only_answered_calls_of_routes_with_a_shadow_are_offered(house):
     assert drained(house) == ended(1, run=1)
 
 
-def test_a_share_is_taken_by_sequence_and_grows_without_losing_any():
-    sequences = np.arange(100_000, dtype=np.uint64)
-    tenth, half = choice.sampled("w00", sequences, 1_000), choice.sampled("w00", sequences, 5_000)
-    assert tenth.mean() == pytest.approx(0.1, abs=0.005)
-    assert half[tenth].all()
-    assert choice.sampled("w00", sequences, 10_000).all()
-    assert not choice.sampled("w00", sequences, 0).any()
-    other = choice.sampled("w01", sequences, 1_000)
-    assert (tenth & other).mean() == pytest.approx(0.01, abs=0.003)
-
-
 def test_a_share_is_what_is_offered(tmp_path):
     house = House(tmp_path, share_bp=2_500)
     for _ in range(400):
         house.call()
-    expected = int(choice.sampled("w00", np.arange(400, dtype=np.uint64), 2_500).sum())
+    expected = int(sampled(mix_of("w00", 2), np.arange(400, dtype=np.uint64), 2_500).sum())
     assert drained(house) == ended(expected, run=expected)
     house.writer.close()
 
@@ -159,6 +155,7 @@ def test_one_bad_call_in_a_batch_fails_alone(tmp_path):
     dying = Shadow(house.config)
     dying.checkpoint.save = lambda positions, state: None  # killed before it could
     assert dying.step()
+    kill(dying)
     assert drained(house) == ended(3, run=2, failed=1)
     batch = JournalReader(house.config.layout.shadow_journal).read()
     assert batch is not None
@@ -180,7 +177,7 @@ def test_a_model_whose_rows_are_not_its_first_axis_is_run_call_by_call(tmp_path)
 
 def test_a_shadow_journal_without_room_fails_the_calls(house, monkeypatch):
     runner = Shadow(house.config)
-    monkeypatch.setattr(runner.frames._writer, "append", lambda record: False)
+    monkeypatch.setattr(runner.frames._writer, "make_room", lambda size, schema, epoch: False)
     house.call()
     while runner.step():
         pass
@@ -194,6 +191,7 @@ def test_what_ran_after_the_last_checkpoint_is_not_run_again(house):
     dying = Shadow(house.config)
     dying.checkpoint.save = lambda positions, state: None  # killed before it could
     assert dying.step()
+    kill(dying)
     assert len(house.frames()) == 10
     for _ in range(5):
         house.call()
@@ -202,12 +200,15 @@ def test_what_ran_after_the_last_checkpoint_is_not_run_again(house):
     assert len(parents) == len(set(parents)) == 15
 
 
-def test_offers_wait_for_the_snapshot_that_names_the_shadow_but_not_for_ever(house, monkeypatch):
+def test_a_version_waits_for_the_snapshot_that_names_it_but_not_for_ever(house, monkeypatch):
     house.config.layout.snapshot.unlink()
     house.call()
     runner = Shadow(house.config)
-    assert not runner.step()
-    monkeypatch.setattr(shadowing, "SNAPSHOT_WAIT_S", 0.0)
+    assert runner.look_ahead()
+    (arm,) = runner.arms.values()
+    with pytest.raises(Later):
+        arm.model.loaded()
+    monkeypatch.setattr(model, "SNAPSHOT_WAIT_S", 0.0)
     assert runner.step()
     assert runner.books.total("failed") == 1
     runner.close()

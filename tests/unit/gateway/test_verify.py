@@ -52,7 +52,8 @@ class Worker:
         if killed == "journaled":
             return
         if status == ANSWERED:
-            self.books.journaled(written, offered=True)
+            self.books.journaled(written)
+            self.books.offered("flights", 2)
         else:
             self.books.refusal_journaled(written)
         if killed != "end":

@@ -102,6 +102,22 @@ def test_rules_for_a_version_that_answers_no_more_go_with_it() -> None:
     assert [one.name for one in before.with_arms((stable(4), shadow(2)), (), reason="why").rules] == ["s"]
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"decision_threshold": float("nan")}, "decision_threshold nan"),
+        ({"keep_quantile": 1.0}, "keep_quantile 1.0"),
+        ({"keep_quantile": -0.5}, "keep_quantile -0.5"),
+        ({"slices": ("x[0]", "x[0]")}, "different columns"),
+        ({"slices": tuple("abcde")}, "at most 4"),
+        ({"slices": ("",)}, "1 to 100 characters"),
+    ],
+)
+def test_a_comparison_that_makes_no_sense_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        Route(model="m", arms=(stable(), shadow()), **given)
+
+
 ROUTES: dict[str, tuple[Any, str]] = {
     "a rule for a version 0": (lambda: rule(0), "version 0; versions count from 1"),
     "a rule for a shadow": (lambda: ruled(rule(3)), r"names version 3.*of \[1, 2, 4\]"),
@@ -113,7 +129,11 @@ ROUTES: dict[str, tuple[Any, str]] = {
     ),
     "no arm at all": (lambda: Route(model="m", arms=()), "0 stable arms"),
     "two stable arms": (lambda: Route(model="m", arms=(stable(1, 5000), stable(2, 5000))), "2 stable arms"),
-    "two shadows": (lambda: Route(model="m", arms=(stable(), shadow(2), shadow(3))), "more than one shadow"),
+    "nine shadows": (lambda: Route(model="m", arms=(stable(), *map(shadow, range(2, 11)))), "9 shadow arms; at most 8"),
+    "a shadow of a canary": (lambda: Route(model="m", arms=(stable(), canary(3), shadow(3))), "stands twice"),
+    "a shadow twice": (lambda: Route(model="m", arms=(stable(), shadow(3), shadow(3))), "stands twice"),
+    "more than a core": (lambda: Arm(version=2, role=Role.SHADOW, cpu_share=1.5), "cpu_share 1.5"),
+    "a budget of stable": (lambda: Arm(version=1, role=Role.STABLE, cpu_share=0.5), "only a shadow"),
     "a version twice": (lambda: Route(model="m", arms=(stable(1), shadow(1))), "stands twice"),
     "weights below the whole": (lambda: Route(model="m", arms=(stable(1, 9_000),)), "sum to 9000"),
     "weights above the whole": (lambda: Route(model="m", arms=(stable(), canary(2, 1))), "sum to 10001"),

@@ -24,8 +24,8 @@ def make(clock: Clock | None = None) -> Stats:
 
 
 def report(gateway: str, *counts: Any) -> StatsReport:
-    kinds = {"ArmStats": "arms", "PairStats": "pairs", "DriftTick": "ticks"}
-    fields: dict[str, tuple[Any, ...]] = {"arms": (), "pairs": (), "ticks": ()}
+    kinds = {"ArmStats": "arms", "PairStats": "pairs", "DriftTick": "ticks", "ShadowBooks": "books"}
+    fields: dict[str, tuple[Any, ...]] = {"arms": (), "pairs": (), "ticks": (), "books": ()}
     for count in counts:
         fields[kinds[type(count).__name__]] += (count,)
     return StatsReport(gateway_id=gateway, **fields)

@@ -63,6 +63,7 @@ def test_what_an_older_registry_wrote_is_understood(tmp_path: Path) -> None:
         step, guard = ongoing.rollout.policy.steps[0], ongoing.rollout.policy.guard
         assert (step.min_s, step.on_timeout, guard) == (0.0, OnTimeout.STOP, None)
         assert ongoing.rollout.latest[0].eta_s is None
+        assert (found.slices, found.threshold, found.keep_quantile, found.stable.cpu_share) == ((), 0.5, 0.0, 0.0)
     database.close()
 
 
