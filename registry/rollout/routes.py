@@ -1,4 +1,4 @@
-"""The routes of a rollout: one a step, one at either end. Pure."""
+"""The routes of a rollout: one a step, one at either end. Pure. Shadows of other versions stay as they are."""
 
 from gnomon.domain import ALL_BP, Arm, Role, Route
 from gnomon.rollout import Phase, Policy, Rollout, Step
@@ -9,7 +9,7 @@ NEVER_US = 4_000_000_000  # stands where a threshold is off: above any latency t
 
 def step_route(rollout: Rollout, index: int, frozen: Frozen | None, before: Route) -> Route:
     """The route of one step, or of the guard. `before` is the one in force: what it keeps warm stays warm."""
-    arms = _arms(rollout, index)
+    arms = (*_arms(rollout, index), *_others(rollout, before))
     served = {arm.version for arm in arms}
     return before.with_arms(
         arms,
@@ -25,7 +25,7 @@ def promoted_route(rollout: Rollout, before: Route, actor: str) -> Route:
     """All traffic to the candidate; the old version stays loaded, the way back, and so do those that rules name."""
     named = {rollout.baseline, *(rule.version for rule in before.rules)} - {rollout.version}
     return before.with_arms(
-        (Arm(version=rollout.version, role=Role.STABLE),),
+        (Arm(version=rollout.version, role=Role.STABLE), *_others(rollout, before)),
         tuple(sorted(named)),
         actor=actor,
         reason=f"rollout {rollout.id}: promoted version {rollout.version}",
@@ -35,7 +35,7 @@ def promoted_route(rollout: Rollout, before: Route, actor: str) -> Route:
 def stopped_route(rollout: Rollout, before: Route, actor: str, reason: str) -> Route:
     """All traffic to the baseline; the candidate is not even loaded."""
     return before.with_arms(
-        (Arm(version=rollout.baseline, role=Role.STABLE),),
+        (Arm(version=rollout.baseline, role=Role.STABLE), *_others(rollout, before)),
         tuple(number for number in before.warm if number not in (rollout.version, rollout.baseline)),
         actor=actor,
         reason=f"rollout {rollout.id}: {reason}",
@@ -70,6 +70,11 @@ def _arms(rollout: Rollout, index: int) -> tuple[Arm, ...]:
     stable_bp = ALL_BP if step.role is Role.SHADOW else ALL_BP - step.weight_bp
     stable = Arm(version=rollout.baseline, role=Role.STABLE, weight_bp=stable_bp)
     return stable, Arm(version=rollout.version, role=step.role, weight_bp=step.weight_bp)
+
+
+def _others(rollout: Rollout, before: Route) -> tuple[Arm, ...]:
+    """Shadows that somebody else watches: they stay as they are."""
+    return tuple(arm for arm in before.shadows if arm.version not in (rollout.version, rollout.baseline))
 
 
 def _tolerance(policy: Policy, before: Route) -> float:

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from gnomon.domain import ALL_BP, Route
+from gnomon.domain import ALL_BP, Arm, Role, Route
 from gnomon.rollout import Guard
 from gnomon.routing import Table
 from gnomon.rules import RouteRule
@@ -41,6 +41,15 @@ def test_a_candidate_that_was_stopped_is_sent_nothing_not_even_by_a_rule() -> No
     stopped = stopped_route(rollout(1), ruled(), "ann", "errors")
     assert names(stopped) == ["to-1", "to-3"]
     assert stopped.loaded == (1, 3)
+
+
+def test_a_shadow_of_another_version_stays_through_a_rollout() -> None:
+    other = Arm(version=7, role=Role.SHADOW, weight_bp=100, cpu_share=0.5)
+    before = route(arms=(Arm(version=1, role=Role.STABLE), other))
+    given = rollout()
+    routes = [step_route(given, index, None, before) for index in range(len(given.policy.whole))]
+    for each in (*routes, promoted_route(given, before, "ann"), stopped_route(given, before, "ann", "errors")):
+        assert [arm for arm in each.shadows if arm.version != CANDIDATE] == [other]
 
 
 @pytest.mark.parametrize("holdback_bp", [0, 1, 500, 5_000])
