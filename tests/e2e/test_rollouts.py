@@ -130,7 +130,7 @@ def test_a_version_that_disagrees_never_answers_a_call(house: House) -> None:
 
 
 def test_a_slow_canary_goes_back_by_its_p99(house: House) -> None:
-    house.model("slow", models.scaled(1.0), models.slow(turns=200_000))
+    house.model("slow", models.scaled(1.0), models.slow(turns=120_000))
     policy = Policy(
         steps=(canary(1_000, 50), canary(10_000, 50)), alpha=0.01, p99_budget_us=3_000_000, max_latency_ratio=2.0
     )
