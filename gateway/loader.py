@@ -13,9 +13,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from gateway import slices
 from gateway.failures import Failures
 from gateway.servables import Servable, load
+from gnomon import slices
 from gnomon.domain import Version
 from gnomon.errors import ArtifactCorrupt, GnomonError
 

@@ -20,7 +20,7 @@ from typing import Any, cast
 import grpc
 import uvloop
 
-from gateway import listening, slices
+from gateway import listening
 from gateway.admin_proxy import AdminProxy
 from gateway.aftermath import left_since
 from gateway.batcher import Batcher
@@ -41,6 +41,7 @@ from gateway.serving import Serving
 from gateway.transport import grpcio
 from gateway.transport.server import Server
 from gateway.waiting import waits_of
+from gnomon import slices
 from gnomon.domain import DesiredState
 from gnomon.gateway.v1 import gateway_pb2_grpc
 from gnomon.oip import SERVICE, add_GRPCInferenceServiceServicer_to_server

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from gateway import slices
+from gnomon import slices
 
 READ = {"x86_64": 315, "aarch64": 275}  # sched_getattr(2)
 
