@@ -87,7 +87,10 @@ def quantile(degrees: int, noncentral: float, level: float) -> float:
 
 
 def noncentrality(x: float, degrees: int, level: float) -> float:
-    """The nc at which x is the upper `level` quantile; 0 if there is none."""
+    """The nc at which x is the upper `level` quantile, 0 if there is none, by bisection between 0 and x.
+
+    At nc = x the mean is degrees + x, so x is no upper quantile there; the tail grows with nc.
+    """
     if degrees == 0 or tail(x, degrees, 0.0) >= level:
         return 0.0
     low, high = 0.0, x
@@ -98,6 +101,7 @@ def noncentrality(x: float, degrees: int, level: float) -> float:
 
 
 def tail(x: float, degrees: int, noncentral: float) -> float:
+    """P(X >= x) of the (non-central) chi-square."""
     if noncentral == 0:
         return float(special.chdtrc(degrees, x))
     return max(0.0, 1 - float(special.chndtr(x, degrees, noncentral)))

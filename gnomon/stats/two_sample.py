@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from gnomon.stats import null
+from gnomon.stats.deviance import noncentrality, tail
 from gnomon.stats.samples import NotEnoughSamples
 
 Counts = NDArray[np.int64]
@@ -82,7 +83,7 @@ def psi(reference_counts: Counts, window_counts: Counts, *, tolerance: float = 0
         corrected=value - degrees * k,
         p_value=_psi_tail(value / k, groups, n),
         tolerance_p_value=_chi_square_tail(value / k, degrees, tolerance / k),
-        lower=k * _noncentrality(value / k, degrees, alpha),
+        lower=k * noncentrality(value / k, degrees, alpha),
         n=n,
         groups=groups,
     )
@@ -167,20 +168,4 @@ def _psi_tail(scaled: float, groups: int, n: int) -> float:
 
 def _chi_square_tail(x: float, degrees: int, nc: float) -> float:
     """P(X >= x) of the (non-central) chi-square; with no degrees of freedom there is nothing to reject."""
-    if degrees == 0:
-        return 1.0
-    return float(special.chdtrc(degrees, x) if nc == 0 else max(0.0, 1 - special.chndtr(x, degrees, nc)))
-
-
-def _noncentrality(x: float, degrees: int, alpha: float) -> float:
-    """The nc at which x is the upper alpha quantile, 0 if there is none, by bisection between 0 and x.
-
-    At nc = x the mean is degrees + x, so x is no upper quantile there; the tail grows with nc.
-    """
-    if _chi_square_tail(x, degrees, 0.0) >= alpha:
-        return 0.0
-    low, high = 0.0, x
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if _chi_square_tail(x, degrees, middle) >= alpha else (middle, high)
-    return low
+    return 1.0 if degrees == 0 else tail(x, degrees, nc)

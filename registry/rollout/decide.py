@@ -119,12 +119,16 @@ def _onward(snapshot: Snapshot, verdicts: tuple[GateVerdict, ...]) -> Action:
     return Advance(step=step, frozen=frozen, reason=reason, verdicts=verdicts)
 
 
+def _at_step(snapshot: Snapshot) -> list[Seen]:
+    """Gateways that serve the running step's route."""
+    epoch = epoch_of(snapshot.ongoing.rollout)
+    return [seen for seen in snapshot.gateways if seen.status.applied_revision >= epoch]
+
+
 def _load_failure(snapshot: Snapshot) -> Stop | None:
     """A gateway that cannot load the candidate, said of this step's route: older words may be of an older try."""
     rollout = snapshot.ongoing.rollout
-    for seen in snapshot.gateways:
-        if seen.status.applied_revision < epoch_of(rollout):
-            continue
+    for seen in _at_step(snapshot):
         for failure in seen.status.failures:
             ours = (failure.model, failure.version) == (rollout.model, rollout.version)
             if ours and seen.at_s >= snapshot.began_s:
@@ -136,9 +140,7 @@ def _load_failure(snapshot: Snapshot) -> Stop | None:
 def _tripped(snapshot: Snapshot) -> Stop | None:
     """A worker that leads the candidate's calls to stable under this step's route. One without the arm forgot trips."""
     rollout = snapshot.ongoing.rollout
-    for seen in snapshot.gateways:
-        if seen.status.applied_revision < epoch_of(rollout):
-            continue
+    for seen in _at_step(snapshot):
         for trip in seen.status.trips:
             if (trip.model, trip.version) == (rollout.model, rollout.version):
                 said = f"{trip.bad} of {trip.calls} calls were bad, mostly {trip.reason}"
