@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import cores
-from bench.house import House
+from bench.house import BARE, House
 from bench.plan import Plan
 from bench.target import Target
 
@@ -87,6 +87,15 @@ def load(plan: Plan) -> Result:
         raise RunFailed(words[-1])
     found: Result = json.loads(done.stdout)
     return found
+
+
+def window(house: House, rate: float, seconds: float) -> Result:
+    """Calls on a schedule, of the model with everything off. Raises: RunFailed."""
+    plan = Plan(
+        target=house.target.address, model=BARE, rate=rate, seconds=seconds, warm_up_s=0.2,
+        server_pid=house.target.pids, core=min(cores.split()[1]),
+    )  # fmt: skip
+    return load(plan)
 
 
 def line(row: Result) -> str:

@@ -18,10 +18,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import cores
-from bench.house import BARE, House
-from bench.plan import Plan
-from bench.session import load
+from bench.house import House
+from bench.session import window
 
 SLOWER = 10.0
 P99_LIMIT = 1.05
@@ -119,28 +117,19 @@ def slowed(folder: Path, quiet_s: float, wanted: int) -> Iterator[tuple[int, flo
 
 def run(house: House, folder: Path, options: argparse.Namespace) -> Found:
     found = Found(writers=4)
-    window(house, options)  # the first calls fill caches
+    window(house, options.rate, options.window_s)  # the first calls fill caches
     for _ in range(options.pairs):
         quiet_s = forced_write_s(folder)
-        found.quiet_p99_us.append(found.take(window(house, options)))
+        found.quiet_p99_us.append(found.take(window(house, options.rate, options.window_s)))
         with slowed(folder, quiet_s, found.writers) as (found.writers, slower):
             found.slower.append(slower)
-            found.slow_p99_us.append(found.take(window(house, options)))
+            found.slow_p99_us.append(found.take(window(house, options.rate, options.window_s)))
         print(
             f"a forced write of {quiet_s * 1e3:.1f} ms is {slower:.0f} times slower beside {found.writers} writers: "
             f"p99 {found.slow_p99_us[-1]:.0f} µs, quiet {found.quiet_p99_us[-1]:.0f} µs, {found.failed} failed",
             flush=True,
         )
     return found
-
-
-def window(house: House, options: argparse.Namespace) -> dict[str, Any]:
-    core = min(cores.split()[1])
-    plan = Plan(
-        target=house.target.address, model=BARE, rate=options.rate, seconds=options.window_s, warm_up_s=0.2,
-        server_pid=house.target.pids, core=core,
-    )  # fmt: skip
-    return load(plan)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -14,11 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import cores
-from bench.house import BARE, House
-from bench.plan import Plan
+from bench.house import House
 from bench.reloading import Reloading, metric
-from bench.session import load
+from bench.session import window
 from bench.trend import Trend
 
 EXIT_USAGE = 64
@@ -59,26 +57,17 @@ class Soak:
 def run(house: House, options: argparse.Namespace) -> Soak:
     """Pairs of windows until there were enough loads, or the time is up."""
     found, deadline = Soak(), time.monotonic() + options.limit_s
-    window(house, options)  # the first calls fill caches
+    window(house, options.rate, options.window_s)  # the first calls fill caches
     while (found.loads[-1] if found.loads else 0) < options.loads and time.monotonic() < deadline:
-        found.steady_p99_us.append(found.count(window(house, options)))
+        found.steady_p99_us.append(found.count(window(house, options.rate, options.window_s)))
         done = found.loads[-1] if found.loads else 0
         with Reloading(house, options.pause_ms / 1e3, options.loads, done) as reloading:
-            found.reload_p99_us.append(found.count(window(house, options)))
+            found.reload_p99_us.append(found.count(window(house, options.rate, options.window_s)))
         found.loads.append(reloading.loads)
         found.anonymous_mb.append(sum(memory["RssAnon"] for memory in house.memory_kb()) / 1e3)
         print(line(found), flush=True)
     found.collection_longest_us = metric(house.http, "gnomon_worker_collection_longest_ns") / 1e3
     return found
-
-
-def window(house: House, options: argparse.Namespace) -> dict[str, Any]:
-    core = min(cores.split()[1])
-    plan = Plan(
-        target=house.target.address, model=BARE, rate=options.rate, seconds=options.window_s, warm_up_s=0.2,
-        server_pid=house.target.pids, core=core,
-    )  # fmt: skip
-    return load(plan)
 
 
 def line(found: Soak) -> str:
