@@ -185,7 +185,7 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
     if file is not None:
         try:
             settings |= tomllib.loads(file.read_text())
-        except (OSError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigInvalid(f"{file}: {error}") from None
     settings |= {name: environment[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in environment}
     settings |= {name: value for name, value in flags.items() if value is not None}

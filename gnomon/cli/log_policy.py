@@ -1,13 +1,12 @@
 """`gnomon model log-policy`: what of a model's predictions leaves the gateways' hosts."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from gnomon.cli.options import REGISTRY, Actor, AsJson, Registry, console, print_json, table
+from gnomon.cli.options import REGISTRY, Actor, AsJson, Registry, console, print_json, read_toml, table
 from gnomon.client import RegistryClient
 from gnomon.domain import ALL_BP, ColumnRule, LogPolicy, Treatment
 from gnomon.errors import InvalidInput
@@ -85,12 +84,7 @@ def _treatment(text: Any) -> Treatment:
 
 
 def _of_file(file: Path | None) -> dict[str, Any]:
-    if file is None:
-        return {}
-    try:
-        return tomllib.loads(file.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInput(f"{file}: {error}") from None
+    return {} if file is None else read_toml(file)
 
 
 def _show(policy: LogPolicy) -> None:

@@ -5,6 +5,7 @@ import enum
 import getpass
 import json
 import math
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,3 +78,11 @@ def table(title: str, *columns: str) -> Table:
 def route_text(arms: Any) -> str:
     """`stable 1 99 % · canary 2 1 %`."""
     return " · ".join(f"{arm.role.name.lower()} {arm.version} {arm.weight_bp / 100:g} %" for arm in arms)
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Raises: InvalidInput for a file that cannot be read or is no TOML."""
+    try:
+        return tomllib.loads(file.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInput(f"{file}: {error}") from None

@@ -64,17 +64,21 @@ def record(
 
 def labels(file: Path) -> Iterator[dict[str, Any]]:
     """Raises: InvalidInput: a file, or a line of it, without the columns."""
-    with file.open(newline="") as opened:
-        reader = csv.DictReader(opened)
-        if "label" not in (names := reader.fieldnames or []) or not {"prediction_id", "request_id"} & set(names):
-            raise InvalidInput(f"{file}: columns {', '.join(names)}; label, and prediction_id or request_id expected")
-        for row in reader:
-            try:
-                yield row | {"label": float(row["label"])}
-            except (TypeError, ValueError):
-                raise InvalidInput(
-                    f"{file}, line {reader.line_num}: label {row['label']!r}: a number expected"
-                ) from None
+    try:
+        with file.open(newline="") as opened:
+            yield from _labelled(file, csv.DictReader(opened))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput(f"{file}: no table with commas: {error}") from None
+
+
+def _labelled(file: Path, reader: "csv.DictReader[str]") -> Iterator[dict[str, Any]]:
+    if "label" not in (names := reader.fieldnames or []) or not {"prediction_id", "request_id"} & set(names):
+        raise InvalidInput(f"{file}: columns {', '.join(names)}; label, and prediction_id or request_id expected")
+    for row in reader:
+        try:
+            yield row | {"label": float(row["label"])}
+        except (TypeError, ValueError):
+            raise InvalidInput(f"{file}, line {reader.line_num}: label {row['label']!r}: a number expected") from None
 
 
 def traced(client: GatewayClient, row: dict[str, Any]) -> Any:

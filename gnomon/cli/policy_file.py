@@ -1,13 +1,12 @@
 """A rollout's policy out of a file, and what it would do, in words."""
 
 import dataclasses
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from gnomon.cli.options import table
+from gnomon.cli.options import read_toml, table
 from gnomon.domain import OnTimeout, Role
 from gnomon.errors import InvalidInput
 from gnomon.plan import calls_to_fail, calls_to_pass, fail_at, gates_of, must_be_shown
@@ -32,12 +31,7 @@ def read_policy(path: Path) -> Policy:
 
 
 def _written(path: Path) -> dict[str, Any]:
-    if path.suffix in (".yaml", ".yml"):
-        return _yaml(path)
-    try:
-        return tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"{path}: {error}") from None
+    return _yaml(path) if path.suffix in (".yaml", ".yml") else read_toml(path)
 
 
 def _yaml(path: Path) -> dict[str, Any]:
@@ -47,7 +41,7 @@ def _yaml(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"{path}: YAML needs PyYAML: pip install gnomon[yaml], or write TOML") from None
     try:
         written = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInput(f"{path}: {' '.join(str(error).split())}") from None
     if not isinstance(written, dict):
         raise InvalidInput(f"{path}: {written!r} is no policy; fields of one, as alpha and steps, expected")

@@ -67,6 +67,12 @@ def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(tmp_path:
         load(None, {}, {"tls_certificate": str(chain), "tls_key": str(key)})
 
 
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_bytes(b"\xf4\xff")
+    with pytest.raises(ConfigInvalid, match=r"gateway\.toml"):
+        load(tmp_path / "gateway.toml", {}, {})
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match="nowhere"):
         load(tmp_path / "nowhere.toml", {}, {})

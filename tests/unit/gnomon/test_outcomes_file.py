@@ -69,3 +69,10 @@ def test_a_file_that_has_no_labels_is_told_why(tmp_path: Path, text: str, why: s
     file.write_text(text)
     with pytest.raises(InvalidInput, match=why):
         list(labels(file))
+
+
+@pytest.mark.parametrize("data", [b"\xf4\xff", b"prediction_id,label\na,1\n\xf4,1\n"])
+def test_a_file_that_is_no_text_is_refused_by_name(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "labels.csv").write_bytes(data)
+    with pytest.raises(InvalidInput, match=r"labels\.csv: no table with commas"):
+        list(labels(tmp_path / "labels.csv"))

@@ -101,6 +101,13 @@ def test_yaml_that_is_no_policy_is_told_why(tmp_path: Path, text: str) -> None:
         read_policy(written(tmp_path, text, "policy.yml"))
 
 
+@pytest.mark.parametrize("name", ["policy.toml", "policy.yaml"])
+def test_a_file_that_is_no_text_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\xf4\x00\xff")
+    with pytest.raises(InvalidInput, match=name):
+        read_policy(tmp_path / name)
+
+
 def test_a_plan_says_what_each_step_does_and_what_its_gates_need(tmp_path: Path) -> None:
     path = written(tmp_path, TOML)
     said = CliRunner().invoke(app, ["rollout", "plan", str(path), "--calls-per-s", "100"], env={"COLUMNS": "200"})
