@@ -29,7 +29,6 @@ IDENTITY: Final = struct.Struct("<8sIIQQQIHxx")
 IDENTITY_CRC_AT: Final = IDENTITY.size
 SEAL_CRC_AT: Final = SEALED_AT + 8  # crc32 of the header before it, written just before `sealed`
 WORD: Final = struct.Struct("<Q")
-LIVE_WORD: Final = struct.Struct("@Q")  # read in one load, so never half: "<" puts the bytes together one by one
 CRC: Final = struct.Struct("<I")
 assert IDENTITY_CRC_AT == 48
 

@@ -21,7 +21,6 @@ from gateway.journal.format import (
     HEADER_BYTES,
     IDENTITY,
     IDENTITY_CRC_AT,
-    LIVE_WORD,
     MAGIC,
     NEXT_AT,
     SEAL_CRC_AT,
@@ -95,7 +94,7 @@ def check_identity(memory: mmap.mmap, path: Path) -> tuple[int, int]:
         raise JournalCorrupt(f"{path}: format version {version}; this program reads version {FORMAT_VERSION}")
     if zlib.crc32(memory[:IDENTITY_CRC_AT]) != CRC.unpack_from(memory, IDENTITY_CRC_AT)[0]:
         raise JournalCorrupt(f"{path}: bytes 0 to {IDENTITY_CRC_AT}: the checksum of the header is wrong")
-    committed, sealed = committed_bytes(memory), LIVE_WORD.unpack_from(memory, SEALED_AT)[0]
+    committed, sealed = committed_bytes(memory), WORD.unpack_from(memory, SEALED_AT)[0]
     if (
         not HEADER_BYTES <= committed <= len(memory)
         or committed % ALIGN
@@ -114,7 +113,8 @@ def cell(memory: mmap.mmap, at: int) -> "ctypes.c_uint64":
     """Eight aligned bytes that others read while they are written: `.value = n` is one store.
 
     `struct` clears the bytes before it packs: who looks at that instant sees 0, and a writer that is killed then leaves
-    it. The memory cannot be closed before the cell is gone.
+    it. (It reads them in one load, where they are in the order of the machine.) The memory cannot be closed before the
+    cell is gone.
     """
     return ctypes.c_uint64.from_buffer(memory, at)
 
@@ -125,16 +125,16 @@ def put(memory: mmap.mmap, at: int, value: int) -> None:
 
 
 def committed_bytes(memory: mmap.mmap) -> int:
-    return int(LIVE_WORD.unpack_from(memory, COMMITTED_AT)[0])
+    return int(WORD.unpack_from(memory, COMMITTED_AT)[0])
 
 
 def next_sequence(memory: mmap.mmap) -> int:
     """The sequence that the next record will have, as the writer last said."""
-    return int(LIVE_WORD.unpack_from(memory, NEXT_AT)[0])
+    return int(WORD.unpack_from(memory, NEXT_AT)[0])
 
 
 def is_sealed(memory: mmap.mmap) -> bool:
-    return bool(LIVE_WORD.unpack_from(memory, SEALED_AT)[0])
+    return bool(WORD.unpack_from(memory, SEALED_AT)[0])
 
 
 def seal(memory: mmap.mmap) -> int:
