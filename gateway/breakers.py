@@ -195,10 +195,10 @@ class Breakers:
         """The table with the calls of arms that may have none sent to stable."""
         found = {arm.version: self._watched[table.route.model, arm.version].breaker for arm in table.route.canaries}
         diverted = {version for version, breaker in found.items() if breaker is not None and not breaker.admits}
-        half_open = {version for version, breaker in found.items() if breaker is not None and breaker.state}
-        if not half_open:
+        tripped = {version for version, breaker in found.items() if breaker is not None and breaker.state}
+        if not tripped:
             return table
-        return dataclasses.replace(table, diverted=frozenset(diverted), tried=frozenset(half_open - diverted))
+        return dataclasses.replace(table, diverted=frozenset(diverted), tried=frozenset(tripped - diverted))
 
     def _change(self, watched: Watched) -> None:
         breaker, labels, page = watched.breaker, watched.labels, self._page
@@ -206,7 +206,7 @@ class Breakers:
         if breaker.state is State.OPEN:
             page.values[page.counter("gnomon_breaker_trips_total", reason=breaker.reason, **labels)] += 1
             page.set("gnomon_breaker_tripped_unix_ms", time.time_ns() // 1_000_000, reason=breaker.reason, **labels)
-        if breaker.state is not page.values[page.counter(STATE, **labels)]:
+        if breaker.state != page.values[page.counter(STATE, **labels)]:
             log.warning("%s version %d: breaker %s (%s)", *watched.key, breaker.state.name.lower(), breaker.reason)
         page.set(STATE, breaker.state, **labels)
         self.moved(self._arranged(self._tables[watched.key[0]]))
