@@ -116,7 +116,11 @@ def main(arguments: Sequence[str]) -> int:
         House(Path(work) / "pair", options.results / "models", (), flags) as house,
     ):
         found = run(house, options)
-    judged = verdicts(found, options.loads)
+    try:
+        judged = verdicts(found, options.loads)
+    except ValueError as error:
+        print(f"bench.soak: {error}: shorter windows, more loads or a longer limit", file=sys.stderr)
+        return 1
     for name, met in judged.items():
         print(f"{'met   ' if met else 'missed'} {name}")
     options.results.mkdir(parents=True, exist_ok=True)
