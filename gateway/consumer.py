@@ -1,6 +1,5 @@
 """What every consumer process does: be the only one, go on until told to stop, and then drain in bounded time."""
 
-import fcntl
 import logging
 import os
 import signal
@@ -10,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
+
+from gnomon.hold import hold
 
 log = logging.getLogger(__name__)
 
@@ -54,24 +55,11 @@ def alone(checkpoint: Path) -> Iterator[None]:
     Raises: TimeoutError.
     """
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(checkpoint.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = hold(checkpoint.with_suffix(".lock"), LOCK_WAIT_S)
     try:
-        deadline = time.monotonic() + LOCK_WAIT_S
-        while not _locked(descriptor):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{checkpoint} is still written by another process")
-            time.sleep(0.05)
         yield
     finally:
         os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def consume(consumer: Consumer, stop: threading.Event, *, idle_s: float, drain_s: float) -> None:

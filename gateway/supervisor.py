@@ -6,7 +6,6 @@ Stop (SIGTERM): not ready → workers drain and seal their journals → consumer
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import logging
 import os
@@ -32,6 +31,7 @@ from gnomon.aio import AsyncRegistryClient
 from gnomon.errors import GnomonError
 from gnomon.evidence import GatewayStatus
 from gnomon.gateway.v1 import gateway_pb2_grpc
+from gnomon.hold import hold
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +49,10 @@ class AlreadyRunning(RuntimeError):
 
 def lock_folder(layout: Layout) -> int:
     """Raises: AlreadyRunning. Returns the locked descriptor."""
-    descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
+        return hold(layout.lock)
+    except TimeoutError:
         raise AlreadyRunning(f"{layout.root} is in use by another gateway") from None
-    return descriptor
 
 
 def identity(layout: Layout) -> str:

@@ -5,7 +5,6 @@ Stop (SIGTERM, or the supervisor gone): not serving on health → GOAWAY → ans
 """
 
 import asyncio
-import fcntl
 import logging
 import os
 import signal
@@ -44,6 +43,7 @@ from gateway.waiting import waits_of
 from gnomon import slices
 from gnomon.domain import DesiredState
 from gnomon.gateway.v1 import gateway_pb2_grpc
+from gnomon.hold import hold
 from gnomon.oip import SERVICE, add_GRPCInferenceServiceServicer_to_server
 from gnomon.wire import message_of
 
@@ -59,16 +59,7 @@ def lock_journal(folder: Path) -> int:
     Returns the locked descriptor, to be kept open for the life of the process.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    deadline = time.monotonic() + LOCK_WAIT_S
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{folder} is still written by another process") from None
-            time.sleep(0.05)
+    return hold(folder / "lock", LOCK_WAIT_S)
 
 
 def run_threads() -> int:

@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -17,6 +16,7 @@ from sqlalchemy.exc import DatabaseError
 from gnomon import web
 from gnomon.channel import MESSAGE_BYTES
 from gnomon.drift import DriftPolicy
+from gnomon.hold import hold
 from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.registry.v1.registry_pb2_grpc import add_RegistryServicer_to_server
 from registry import metrics
@@ -70,7 +70,7 @@ class App:
     watch: DriftWatch
     webhook: Webhook | None
     loops: tuple[asyncio.Task[None], ...] = ()
-    lock: IO[str] | None = None
+    lock: int | None = None
     port: int = 0
     http: web.Server | None = None
 
@@ -123,7 +123,8 @@ class App:
             self.webhook.close()
         if self.lock is not None:
             self._endpoint_file.unlink(missing_ok=True)
-            self.lock.close()
+            os.close(self.lock)
+            self.lock = None
 
     @property
     def _endpoint_file(self) -> Path:
@@ -224,19 +225,15 @@ def write_whole(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def _locked(folder: Path) -> IO[str]:
-    """The folder, made and held against a second registry until the file is closed. Raises: CannotStart."""
+def _locked(folder: Path) -> int:
+    """The folder, made and held against a second registry until the descriptor is closed. Raises: CannotStart."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "registry.lock").open("w")
+        return hold(folder / "registry.lock")
+    except TimeoutError:
+        raise CannotStart(f"folder {folder}: another registry is running on it") from None
     except OSError as error:
         raise CannotStart(f"folder {folder}: {error.strerror}") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise CannotStart(f"folder {folder}: another registry is running on it") from None
-    return lock
 
 
 def _bound(server: grpc.aio.Server, host: str, port: int) -> int:
