@@ -22,6 +22,7 @@ from bench.model_months import BINS, DAYS, NIGHT, SLOT_S, SLOTS, Counts, Month, 
 from gnomon.stats import Budget, Tolerance, deviance, thresholds
 from gnomon.stats.alarms import STATISTICS
 from gnomon.stats.looks import MIN_ROWS
+from gnomon.stats.shares import share_p_value
 from gnomon.stats.two_sample import MANY_ROWS
 
 FEATURES = 100
@@ -80,8 +81,7 @@ class Views:
     @functools.cached_property
     def missing_p_value(self) -> NDArray[np.float64]:
         absent = np.broadcast_to(self.missing_reference, self.n.shape)
-        reference = np.stack([absent, self.m], axis=-1)
-        return deviance.deviance_p_value(reference, np.stack([self.missing, self.n], axis=-1))
+        return share_p_value(self.missing, self.missing + self.n, absent, absent + self.m)
 
     def _grouped(self, counts: Counts) -> Counts:
         grouped: Counts = counts.reshape(*counts.shape[:-1], self.groups, BINS // self.groups).sum(-1)

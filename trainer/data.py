@@ -1,4 +1,4 @@
-"""The training table of a spec: which rows are trained on, which are held out, and the digest of what was seen."""
+"""The training table of a spec: which rows are trained on, which are kept from it, and the digest of what was seen."""
 
 import hashlib
 from dataclasses import dataclass
@@ -38,21 +38,26 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """The tables of a spec: `train`, the random tenth `held_out` of its months, and the next month `evaluation`."""
+    """The tables of a spec, no row in two of them.
+
+    Of its months: `train`, a random fifth `reference` that the profile is of, and a random tenth `held_out` that
+    nothing of the version ever sees. And the next month, `evaluation`.
+    """
 
     train: Table
+    reference: Table
     held_out: Table
     evaluation: Table
 
 
 def split(flights: Flights, spec: TrainSpec) -> Split:
-    """Tables of the spec; which rows are held out depends on its seed, share and months only."""
+    """Tables of the spec; which rows are kept from training depends on its seed, shares and months only."""
     months = "+".join(f"2013-{month:02}" for month in spec.months)
-    held_out = held_out_rows(flights, spec)
-    train = np.setdiff1d(flights.labelled(spec.months), held_out, assume_unique=True)
+    train, reference, held_out = parts(flights, spec)
     following = flights.labelled([spec.evaluation_month])
     return Split(
-        train=table(flights, spec, train, f"{months} without the held-out {spec.held_out_share:.0%}"),
+        train=table(flights, spec, train, f"{months} without those kept from training"),
+        reference=table(flights, spec, reference, f"{months}, the reference {spec.reference_share:.0%}"),
         held_out=table(flights, spec, held_out, f"{months}, the held-out {spec.held_out_share:.0%}"),
         evaluation=table(flights, spec, following, f"2013-{spec.evaluation_month:02}"),
     )
@@ -60,9 +65,16 @@ def split(flights: Flights, spec: TrainSpec) -> Split:
 
 def held_out_rows(flights: Flights, spec: TrainSpec) -> NDArray[np.int64]:
     """Row indexes (k,) of the labelled flights of the spec's months that it never trains on, ascending."""
+    return parts(flights, spec)[2]
+
+
+def parts(flights: Flights, spec: TrainSpec) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Row indexes of the labelled flights of the spec's months: to train on, of the reference, held out; ascending."""
     rows = flights.labelled(spec.months)
-    draw = np.random.default_rng(spec.seed).permutation(len(rows))
-    return np.sort(rows[draw[: round(len(rows) * spec.held_out_share)]])
+    drawn = rows[np.random.default_rng(spec.seed).permutation(len(rows))]
+    held_out = round(len(rows) * spec.held_out_share)
+    reference = held_out + round(len(rows) * spec.reference_share)
+    return np.sort(drawn[reference:]), np.sort(drawn[held_out:reference]), np.sort(drawn[:held_out])
 
 
 def table(flights: Flights, spec: TrainSpec, rows: NDArray[np.int64], what: str) -> Table:

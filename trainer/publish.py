@@ -46,13 +46,17 @@ class Package:
     warmup: bytes
 
     @classmethod
-    def of(cls, model: str, artifact: bytes, table: Table, profile_rows: int) -> "Package":
-        """The package of an artifact trained on `table`; the profile sees at most `profile_rows` evenly spaced rows."""
-        rows = evenly(table.features, profile_rows)
+    def of(cls, model: str, artifact: bytes, reference: Table, profile_rows: int) -> "Package":
+        """The package of an artifact that was not trained on `reference`; the profile is of at most `profile_rows` of
+        its rows, evenly spaced.
+
+        Scores of rows that a model was fitted to are more extreme than others: all of serving would look like drift.
+        """
+        rows = evenly(reference.features, profile_rows)
         return cls(
             artifact=artifact,
-            profile=profile(artifact, rows, table.sha256).to_bytes(),
-            warmup=warmup(model, evenly(table.features, WARMUP_ROWS)),
+            profile=profile(artifact, rows, reference.sha256).to_bytes(),
+            warmup=warmup(model, evenly(reference.features, WARMUP_ROWS)),
         )
 
 

@@ -23,8 +23,9 @@ class TrainSpec:
     model: str = "flight-delay"
     seed: int = 2013
     held_out_share: float = 0.1  # of the labelled flights of the months, drawn by the seed
+    reference_share: float = 0.2  # of the same, drawn next: what the profile is of
     celsius: tuple[str, ...] = ()  # columns the trainer reads in Celsius, while callers send Fahrenheit
-    profile_rows: int = 1_000_000  # at most so many training rows make the profile
+    profile_rows: int = 1_000_000  # at most so many reference rows make the profile
 
     def __post_init__(self) -> None:
         if not self.months or list(self.months) != sorted({*self.months} & {*range(1, 12)}):
@@ -33,6 +34,10 @@ class TrainSpec:
             raise ValueError(f"spec {self.name!r}: algorithm {self.algorithm!r}, expected one of {ALGORITHMS}")
         if not 0 <= self.held_out_share < 1:
             raise ValueError(f"spec {self.name!r}: held_out_share {self.held_out_share} must be in [0, 1)")
+        if not 0 < self.reference_share < 1 - self.held_out_share:
+            raise ValueError(
+                f"spec {self.name!r}: reference_share {self.reference_share} must be above 0 and leave rows to train on"
+            )
 
     @property
     def evaluation_month(self) -> int:
@@ -47,6 +52,7 @@ class TrainSpec:
             "months": ",".join(str(month) for month in self.months),
             "seed": str(self.seed),
             "held_out_share": str(self.held_out_share),
+            "reference_share": str(self.reference_share),
             "celsius": ",".join(self.celsius),
             "evaluated_on": f"2013-{self.evaluation_month:02}",
         } | {name: str(value) for name, value in self.parameters.items()}

@@ -139,27 +139,32 @@ def _distances(monitor: Monitor, window: NDArray[np.int64], n: int, rule: Rule) 
     rows = float(deviance.effective(m, n, rule.design_effect))
     labels = coarsen(reference, 20 if n / rule.design_effect >= MANY_ROWS else 10)
     old, new = (np.bincount(labels, counts).astype(np.int64) for counts in (reference, window))
-    psi, ks, degrees = float(deviance.psi(old, new)), float(deviance.ks(reference, window)), int(labels[-1])
-    return {
+    psi, degrees = float(deviance.psi(old, new)), int(labels[-1])
+    distances = {
         "psi": psi,
         "psi_corrected": psi - degrees / rows,
         "psi_lower": deviance.noncentrality(psi * rows, degrees, rule.level) / rows,
+        "p_psi": float(deviance.deviance_p_value(old, new, rule.design_effect)),
+    }
+    if monitor.kind == "categorical":  # names have no order
+        return distances
+    ks = float(deviance.ks(reference, window))
+    return distances | {
         "ks": ks,
         "ks_corrected": max(0.0, ks - deviance.MEAN_OF_KOLMOGOROV / math.sqrt(rows)),
         "ks_lower": max(0.0, ks - deviance.ks_margin(rows, rule.level)),
-        "p_psi": float(deviance.deviance_p_value(old, new, rule.design_effect)),
         "p_ks": float(deviance.ks_p_value(ks, rows)),
     }
 
 
 def _finding(monitor: Monitor, rows: int, rule: Rule, numbers: dict[str, Any]) -> Finding:
-    p_values = [numbers.pop(name) for name in ("p_psi", "p_ks", "p_missing") if name in numbers]
+    p_values = {name: numbers.pop(f"p_{name}", 1.0) for name in ("psi", "ks", "missing")}
     found = Finding(
         name=monitor.name,
         is_score=monitor.is_score,
         rows=rows,
         bar=Bar.BETWEEN,
-        p_value=min(1.0, STATISTICS * min(p_values)),
+        p_value=min(1.0, STATISTICS * min(p_values.values())),
         **numbers,
     )
     reasons = _reasons(found, rule, p_values)
@@ -167,14 +172,13 @@ def _finding(monitor: Monitor, rows: int, rule: Rule, numbers: dict[str, Any]) -
     return dataclasses.replace(found, bar=bar, reason="; ".join(reasons) or _calm_reason(found, rule))
 
 
-def _reasons(found: Finding, rule: Rule, p_values: list[float]) -> list[str]:
-    tolerance, p_missing, reasons = rule.tolerance, p_values[-1], []
-    if len(p_values) == STATISTICS:
-        p_psi, p_ks = p_values[:2]
-        if p_psi < rule.level and found.psi_lower > tolerance.psi:
-            reasons.append(f"PSI {found.psi:.3f}, at least {found.psi_lower:.3f} > {tolerance.psi:g} (p = {p_psi:.1e})")
-        if p_ks < rule.level and found.ks_lower > tolerance.ks:
-            reasons.append(f"KS {found.ks:.3f}, at least {found.ks_lower:.3f} > {tolerance.ks:g} (p = {p_ks:.1e})")
+def _reasons(found: Finding, rule: Rule, p_values: dict[str, float]) -> list[str]:
+    tolerance, reasons = rule.tolerance, []
+    p_psi, p_ks, p_missing = p_values.values()
+    if p_psi < rule.level and found.psi_lower > tolerance.psi:
+        reasons.append(f"PSI {found.psi:.3f}, at least {found.psi_lower:.3f} > {tolerance.psi:g} (p = {p_psi:.1e})")
+    if p_ks < rule.level and found.ks_lower > tolerance.ks:
+        reasons.append(f"KS {found.ks:.3f}, at least {found.ks_lower:.3f} > {tolerance.ks:g} (p = {p_ks:.1e})")
     moved = abs(found.missing_share - found.missing_reference)
     if p_missing < rule.level and moved > tolerance.missing:
         shares = f"{found.missing_share:.1%} missing against {found.missing_reference:.1%}"
@@ -193,4 +197,5 @@ def _is_calm(found: Finding, rule: Rule) -> bool:
 def _calm_reason(found: Finding, rule: Rule) -> str:
     if math.isnan(found.psi):
         return f"{found.missing_share:.1%} missing: too few values are left to compare"
-    return f"PSI {found.psi:.3f}, at least {found.psi_lower:.3f}; KS {found.ks:.3f}; p = {found.p_value:.1e}"
+    ks = "" if math.isnan(found.ks) else f" KS {found.ks:.3f};"
+    return f"PSI {found.psi:.3f}, at least {found.psi_lower:.3f};{ks} p = {found.p_value:.1e}"

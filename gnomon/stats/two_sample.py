@@ -10,6 +10,7 @@ from scipy import special
 from gnomon.stats import null
 from gnomon.stats.deviance import noncentrality, tail
 from gnomon.stats.samples import NotEnoughSamples
+from gnomon.stats.shares import share_p_value
 
 Counts = NDArray[np.int64]
 
@@ -135,9 +136,7 @@ def ks(reference_counts: Counts, window_counts: Counts, singleton: NDArray[np.bo
 
 
 def missing(reference: tuple[int, int], window: tuple[int, int]) -> float:
-    """Two-sided p-value of the same share of missing values, from (missing, rows) of each side.
-
-    Likelihood ratio rather than z: in the far tail, where alarms live, z at small counts is off by orders of magnitude.
+    """Two-sided p-value of the same share of missing values, from (missing, rows) of each side; exact or above it.
 
     Raises:
         NotEnoughSamples: a side has no rows.
@@ -148,11 +147,7 @@ def missing(reference: tuple[int, int], window: tuple[int, int]) -> float:
             raise NotEnoughSamples(rows, 1)
         if not 0 <= absent <= rows:
             raise ValueError(f"missing values must be between 0 and {rows}, got {absent}")
-    absent, rows = np.array([reference, window], np.float64).T
-    observed = np.array([absent, rows - absent])
-    expected = observed.sum(axis=1, keepdims=True) * rows / rows.sum()
-    deviance = 2 * special.xlogy(observed, observed / np.where(expected > 0, expected, 1)).sum()
-    return _chi_square_tail(max(0.0, float(deviance)), 1, 0.0)
+    return float(share_p_value(*window, *reference))
 
 
 def _check(reference_counts: Counts, window_counts: Counts) -> None:

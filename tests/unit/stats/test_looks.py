@@ -86,3 +86,17 @@ def test_dependent_rows_count_for_less():
 def test_a_rule_out_of_range_is_refused(field, value):
     with pytest.raises(ValueError, match=f"{field} must be .* got {value}"):
         Rule(**{"level": 0.1, field: value})
+
+
+def test_names_have_no_order_and_no_ks():
+    carriers = rng.choice(["AA", "B6", "UA"], 20_000, p=[0.5, 0.3, 0.2])
+    profile = Profile.fit({"carrier": carriers})
+    window = Sketch(profile)
+    window.update({"carrier": rng.choice(["AA", "B6", "UA"], 5_000, p=[0.2, 0.3, 0.5])})
+    (moved,) = look(profile, window.counts, RULE)
+    assert moved.bar is Bar.ABOVE
+    assert np.isnan([moved.ks, moved.ks_corrected, moved.ks_lower]).all()
+    assert "KS" not in moved.reason
+    (calm,) = look(profile, profile.counts(), RULE)
+    assert calm.bar is Bar.BELOW
+    assert "KS" not in calm.reason

@@ -184,7 +184,7 @@ def test_ks_of_clean_windows_alarms_no_more_often_than_promised():
 
 def test_missing_is_near_the_exact_tail_where_z_is_not():
     exact = stats.fisher_exact([[5, 45], [500, 49_500]]).pvalue
-    assert missing((500, 50_000), (5, 50)) == pytest.approx(exact, rel=1)
+    assert exact <= missing((500, 50_000), (5, 50)) < 2.1 * exact  # both tails as the heavier one
     assert missing((0, 50_000), (3, 50)) < 1e-7
 
 

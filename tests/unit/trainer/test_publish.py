@@ -68,18 +68,18 @@ def test_the_lineage_tells_how_to_make_it_again(flights: Flights, trained: Train
     assert trained.agreement.max_abs_difference <= 1e-5
 
 
-def test_the_profile_counts_training_rows_and_the_artifacts_own_scores(
+def test_the_profile_is_of_rows_the_artifact_was_not_trained_on_and_of_its_own_scores(
     flights: Flights, registry: FakeRegistry, version: Version
 ) -> None:
     profile = Profile.from_bytes(registry.artifacts[version.profile_sha256])
-    train_rows = split(flights, V1).train
-    assert profile.rows == len(train_rows.rows)
-    assert profile.data_sha256 == train_rows.sha256
+    reference = split(flights, V1).reference
+    assert profile.rows == len(reference.rows)
+    assert profile.data_sha256 == reference.sha256
     assert [monitor.name for monitor in profile.monitors] == [*FEATURES, "score"]
     assert {monitor.tensor for monitor in profile.monitors[:-1]} == {"features"}
     score = profile.monitors[-1]
     assert (score.tensor, score.column, score.is_score) == ("probabilities", 1, True)
-    _, scores = runtime.predict(runtime.load(registry.artifacts[version.artifact_sha256]), train_rows.features)
+    _, scores = runtime.predict(runtime.load(registry.artifacts[version.artifact_sha256]), reference.features)
     assert score.counts[: len(score.edges) // 2].sum() == (scores[:, 1] < score.edges[len(score.edges) // 2 - 1]).sum()
 
 
@@ -91,7 +91,7 @@ def test_the_warmup_is_a_call_with_real_rows_that_the_artifact_answers(
     assert (call.model_name, tensor.name, tensor.datatype) == ("flight-delay", "features", "FP32")
     rows = np.frombuffer(call.raw_input_contents[0], "<f4").reshape(tuple(tensor.shape))
     assert rows.shape == (32, len(FEATURES))
-    np.testing.assert_array_equal(rows, evenly(split(flights, V1).train.features, 32))
+    np.testing.assert_array_equal(rows, evenly(split(flights, V1).reference.features, 32))
     label, probabilities = runtime.predict(runtime.load(registry.artifacts[version.artifact_sha256]), rows)
     assert label.shape == (32,)
     assert np.isfinite(probabilities).all()
