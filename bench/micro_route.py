@@ -134,7 +134,7 @@ async def cost_of_calls(folder: Path, arguments: argparse.Namespace) -> dict[str
     for _ in range(arguments.rounds):
         for name, route in routes.items():
             service.serving = serving(route)
-            lanes.forget({MODEL})
+            lanes.follow({MODEL}, {})
             before, cpu_s = service.counters.of(MODEL, 1).sums.answered, time.process_time()
             await driven(port, arguments)
             calls = service.counters.of(MODEL, 1).sums.answered - before

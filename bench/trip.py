@@ -96,6 +96,8 @@ def with_canary(service: InferenceService, folder: Path, weight_bp: int) -> Serv
     service.servables.add(servable)
     service.breakers = Breakers(Page.open(folder / "page"), service.servables, Policy())
     service.breakers.moved = service.reroute
+    if service.lanes is not None:
+        service.lanes.breakers = service.breakers
     arms = (
         Arm(version=1, role=Role.STABLE, weight_bp=10_000 - weight_bp),
         Arm(version=CANARY, role=Role.CANARY, weight_bp=weight_bp),

@@ -14,10 +14,11 @@ from gateway.journal.writer import Record, TensorRecord
 from gateway.servables import Servable
 from gateway.traceparent import HEADER, trace_id
 from gnomon import errors
-from gnomon.domain import Route
+from gnomon.domain import Role, Route
 from gnomon.routing import Choice
 
 REASON_BYTES = 300
+ARM_NAMES = ("", *(role.name.lower() for role in Role))  # by the number of the role
 NO_ARM = (0,) * 8  # fields of a record from `schema` to `key_hash`, of a call that reached no arm
 
 

@@ -37,6 +37,7 @@ DATATYPE_OF = {
 }  # fmt: skip
 FLOATS = ("FP16", "BF16", "FP32", "FP64")
 WARM_UP_CALLS = 16
+Shapes = dict[str, tuple[int, ...]]
 MERGE_TRIALS = (2, 3, 4, 5, 8, 13, 16, 32, 64)
 
 
@@ -95,6 +96,7 @@ class Servable:
         self.run_us = 0.0  # median of the warm-up
         self.cost = RunCost()
         self.merges = False  # whether calls may run together: known after the warm-up
+        self.row_shapes: tuple[Shapes, tuple[tuple[int, ...], ...]] | None = None  # likewise: of inputs, of outputs
 
     @property
     def takes_any_rows(self) -> bool:
@@ -140,6 +142,7 @@ class Servable:
         self.run_us = statistics.median(taken) * 1e6
         self.cost = RunCost(self.run_us)
         self.merges = self.takes_any_rows and self._same_together(calls, alone)
+        self.row_shapes = self._row_shapes(calls, alone[0]) if self.takes_any_rows else None
 
     def _same_together(
         self, calls: Sequence[Mapping[str, np.ndarray[Any, Any]]], alone: Sequence[Sequence[np.ndarray[Any, Any]]]
@@ -163,6 +166,20 @@ class Servable:
                 if not _same_bytes(np.concatenate([alone[index][number] for index in chosen]), together[number]):
                     return False
         return True
+
+    def _row_shapes(
+        self, calls: Sequence[Mapping[str, np.ndarray[Any, Any]]], alone: Sequence[np.ndarray[Any, Any]]
+    ) -> tuple[Shapes, tuple[tuple[int, ...], ...]] | None:
+        """Of each input's row, and of each output's; None unless two calls together give the rows of both."""
+        pair = {name: np.concatenate([array, calls[-1][name]]) for name, array in calls[0].items()}
+        try:
+            outputs = self.run(pair)
+        except Exception:  # see __init__; `_same_together` has told of it
+            return None
+        inputs, shapes = {name: array.shape[1:] for name, array in pair.items()}, tuple(o.shape[1:] for o in alone)
+        rows = {len(array) for array in pair.values()}
+        fits = rows == {len(output) for output in outputs} and shapes == tuple(o.shape[1:] for o in outputs)
+        return (inputs, shapes) if fits else None
 
     def _score_index(self) -> int | None:
         wanted = self.version.score.output

@@ -6,6 +6,7 @@ is answered from the run. Any transport may hand calls to `infer`; `ModelInfer` 
 
 import asyncio
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from gateway import codec
@@ -18,7 +19,7 @@ from gateway.extensions import NAMES, Extensions
 from gateway.fastcodec.inputs import take
 from gateway.fastcodec.request import Decoder
 from gateway.fastcodec.response import encode
-from gateway.job import REASON_BYTES, Call, Job, Taken, outcome_of, too_many
+from gateway.job import ARM_NAMES, REASON_BYTES, Call, Job, Taken, outcome_of, too_many
 from gateway.journal.format import ANSWERED, SHED, id_text
 from gateway.journal.writer import TensorRecord, Writer
 from gateway.lanes.lanes import Lanes
@@ -30,13 +31,12 @@ from gateway.serving import Serving
 from gateway.transport.awaited import AwaitedCall, Refusal
 from gateway.unkeyed import Unkeyed
 from gnomon import errors, oip
-from gnomon.domain import Role, Route
+from gnomon.domain import Route
 from gnomon.routing import Choice, Table, diverted
 from gnomon.servicer import unary
 from gnomon.status import reply_of
 
 VERSION = "0.1.0"
-ARM_NAMES = ("", *(role.name.lower() for role in Role))  # by the number of the role
 REQUEST_ID_BYTES = 1024  # of the caller's id, in the journal
 
 
@@ -79,8 +79,14 @@ class InferenceService(Extensions):
         changed = serving.unlike(self.serving)
         self.serving = serving if self.breakers is None else self.breakers.follow(serving)
         if self.lanes is not None:
-            self.lanes.breakers = self.breakers
-            self.lanes.forget(changed)
+            self.lanes.follow(changed, self.serving.tables)
+
+    def foresee(self, serving: Serving) -> Iterator[None]:
+        """What can be done for `serve` before it, in steps between which calls are answered: then its calls need no
+        Python, from the first on."""
+        if self.lanes is not None:
+            changing = [serving.tables[model] for model in serving.unlike(self.serving) & serving.tables.keys()]
+            yield from self.lanes.foresee(changing, self.servables)
 
     def reroute(self, table: Table) -> None:
         """A breaker has led calls of one model around an arm, or back."""
@@ -174,7 +180,7 @@ class InferenceService(Extensions):
             total_ns=record.total_ns, unix_ms=record.arrived_unix_ns // 1_000_000,
         )  # fmt: skip
         if self.lanes is not None:
-            self.lanes.learn(taken, records, ARM_NAMES[taken.choice.role], self.serving.tables)
+            self.lanes.learn(taken, records, self.serving.tables)
         return message
 
     def refuse(self, job: Job, error: BaseException) -> None:

@@ -50,6 +50,7 @@ from gnomon.wire import message_of
 log = logging.getLogger(__name__)
 LOCK_WAIT_S = 20.0
 MOST_RUN_THREADS = 2
+RETIRE_S = 0.02  # after a switch: what was in flight then has ended, and to free a session holds the interpreter
 SWITCH_S = 0.0005  # a thread that loads gives the interpreter back after this, not after 5 ms
 
 
@@ -141,7 +142,7 @@ class Worker:
         service.lanes = Lanes(
             server.world, path=path.encode(), limits=server.limits, journal=self.journal, books=service.books,
             batcher=service.batcher, counters=service.counters, unkeyed=service.unkeyed,
-            backlog=service.backlog, max_in_flight=self.config.max_in_flight,
+            backlog=service.backlog, max_in_flight=self.config.max_in_flight, breakers=self.breakers,
         )  # fmt: skip
         service.lanes.flush = lambda: server.sockets.flush()
         service.lanes.between = lambda: server.sockets.read()
@@ -234,15 +235,18 @@ class Worker:
 
     async def _commit(self, state: DesiredState) -> None:
         """One assignment switches every request that comes after it."""
+        serving = Serving.of(state)
+        for _ in self.service.foresee(serving):
+            await asyncio.sleep(0)
         for model in state.models:
             if model.route.revision not in self.epochs:
                 self.journal.route(model.route.revision, message_of(model.route).SerializeToString())
         self.epochs = {model.route.revision for model in state.models}
         first = self.service.serving.revision < 0
         self.service.batcher.waits = waits_of(state)
-        self.service.serve(Serving.of(state))
+        self.service.serve(serving)
         self.servables.keep((model.route.model, number) for model in state.models for number in model.route.loaded)
-        self._retire()
+        asyncio.get_running_loop().call_later(RETIRE_S, self._retire)
         if first:
             self.pauses.watch()
             await self.server.start()

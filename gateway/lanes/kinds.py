@@ -1,7 +1,8 @@
-"""What compiled code knows of calls: learned from each first call of a kind, forgotten when its model's route changes.
+"""What compiled code knows of calls: learned from each first call of a kind, and anew when its model's route changes.
 
 A kind is the bytes of a request that say what it asks (model, version, descriptions of its tensors); a target is one of
-its arms. Python answers the first call of a kind on an arm, and from its answer all later ones are made.
+its arms. Python answers the first call of a kind on an arm, and from its answer all later ones are made. What is known
+when a route changes is learned for the next from calls that are made up (gateway.lanes.foresight).
 """
 
 import ctypes
@@ -13,8 +14,9 @@ from typing import Any, NamedTuple
 
 from gateway.fastcodec import response
 from gateway.fastcodec.layout import Layout
+from gateway.fastcodec.request import Request
 from gateway.fastcodec.varint import field as field_bytes
-from gateway.job import Taken
+from gateway.job import ARM_NAMES, Taken
 from gateway.journal.format import INPUT, NUMPY_OF, RULE_CODES, aligned
 from gateway.journal.writer import TensorRecord, around
 from gateway.lanes.block import Block
@@ -44,7 +46,7 @@ class Aim(NamedTuple):
 class Known:
     """A kind, and for each arm of its table the target of its calls, where it is known."""
 
-    model: str
+    request: Request  # without contents and ids
     block: Block
     aims: list[Aim | None]  # of each arm; None: its calls are Python's
     pinned: bool
@@ -110,19 +112,23 @@ def can_take(taken: Taken) -> bool:
     )
 
 
-def prefix_of(taken: Taken) -> bytes:
+def prefix_of(request: Request) -> bytes:
     """The bytes a request of this kind begins with."""
-    request = taken.request
     version = field_bytes(2, request.model_version.encode()) if request.model_version else b""
     return field_bytes(1, request.model_name.encode()) + version
+
+
+def span_of(request: Request) -> bytes:
+    """The bytes of its descriptions of tensors, which `can_take` has made sure of."""
+    assert request.layout.span is not None
+    return request.layout.span
 
 
 def kind_block(taken: Taken, table: Table, counter: int) -> Known:
     """`counter` is the address of the number of calls without a key."""
     block, layout, servable = Block(KIND.SIZE), taken.request.layout, taken.servable
-    assert layout.span is not None
-    block.text(KIND.PREFIX, prefix_of(taken))
-    block.text(KIND.SPAN, layout.span)
+    block.text(KIND.PREFIX, prefix_of(taken.request))
+    block.text(KIND.SPAN, span_of(taken.request))
     block[KIND.ROWS], block[KIND.INPUTS], block[KIND.COUNTER] = taken.inputs.rows, len(layout.inputs), counter
     block.fill(KIND.BYTES, [_bytes_of(shape, datatype) for _, datatype, shape in layout.inputs])
     block.fill(KIND.PLACES, [servable.input_index[name] for name, _, _ in layout.inputs])
@@ -130,7 +136,8 @@ def kind_block(taken: Taken, table: Table, counter: int) -> Known:
     ends = [ALL_BP] if pinned else [end for end, _ in table.bounds[:MOST_ARMS]]
     block[KIND.PINNED], block[KIND.ARMS] = pinned, len(ends)
     block.fill(KIND.ENDS, ends)
-    known = Known(taken.route.model, block, [Aim(taken.choice.version)], pinned)
+    asked = taken.request._replace(id="", id_raw=b"", routing_key=b"", raws=None)
+    known = Known(asked, block, [Aim(taken.choice.version)], pinned)
     known.follow(table)
     return known
 
@@ -149,7 +156,6 @@ def output_bytes(records: list[TensorRecord], rows: int) -> list[int] | None:
 def target_block(
     taken: Taken,
     records: list[TensorRecord],
-    arm: str,
     lane: Lane,
     counts: int,
     shadows: Sequence[Watching],
@@ -166,12 +172,13 @@ def target_block(
     block.fill(TARGET.SHADOW_MIX, [shadow.mix for shadow in shadows])
     block.fill(TARGET.SHADOW_BP, [shadow.weight_bp for shadow in shadows])
     block.fill(TARGET.OFFERED, [shadow.counter for shadow in shadows])
-    _reply(block, taken, records, arm)
+    _reply(block, taken, records)
     _record(block, [*taken.inputs.records, *records])
     return Target(block, lane, taken.servable.schema, epoch)
 
 
-def _reply(block: Block, taken: Taken, records: list[TensorRecord], arm: str) -> None:
+def _reply(block: Block, taken: Taken, records: list[TensorRecord]) -> None:
+    arm = ARM_NAMES[taken.choice.role]
     known = response.template(taken.servable, taken.wanted, records, arm, taken.route.revision)
     block.text(TARGET.BEFORE_ID, known.before_id)
     block.text(TARGET.BEFORE_PREDICTION, known.before_prediction)
@@ -219,28 +226,35 @@ class Kinds:
     def follow(self, table: Table) -> None:
         """A breaker has moved calls of the table's model."""
         for known in self._known.values():
-            if known.model == table.route.model:
+            if known.request.model_name == table.route.model:
                 known.follow(table)
 
     def get(self, taken: Taken) -> Known | None:
-        return self._known.get((prefix_of(taken), taken.request.layout.span))
+        return self._known.get((prefix_of(taken.request), span_of(taken.request)))
 
-    def add(self, taken: Taken, known: Known) -> None:
+    def of_model(self, model: str) -> list[Known]:
+        """In the order in which they became known."""
+        return [known for known in self._known.values() if known.request.model_name == model]
+
+    def targets(self) -> list[Target]:
+        return [target for known in self._known.values() for target in known.targets.values()]
+
+    def add(self, known: Known) -> None:
         """Makes a kind known; calls of it come to its arms as they become known."""
-        prefix, span = prefix_of(taken), taken.request.layout.span
-        key = taken.route.model.encode()[:KEY_BYTES]
+        prefix, span = prefix_of(known.request), span_of(known.request)
+        key = known.request.model_name.encode()[:KEY_BYTES]
         self._native.key_state(known.block.address + KIND.KEY_STATE, key, len(key), self._scratch)
         known.block[KIND.HASH] = self._native.hash_of(prefix, len(prefix), span, len(span))
         self._known[prefix, span] = known
         self._place(known)
 
     def models(self) -> set[str]:
-        return {known.model for known in self._known.values()}
+        return {known.request.model_name for known in self._known.values()}
 
     def forget(self, models: AbstractSet[str]) -> list[Known]:
         """Kinds of these models; what they were, which must be kept as long as a call of them may be on its way."""
-        forgotten = [known for known in self._known.values() if known.model in models]
-        self._known = {key: known for key, known in self._known.items() if known.model not in models}
+        forgotten = [known for known in self._known.values() if known.request.model_name in models]
+        self._known = {key: known for key, known in self._known.items() if known.request.model_name not in models}
         ctypes.memset(self._slots, 0, ctypes.sizeof(self._slots))
         for known in self._known.values():
             self._place(known)

@@ -9,7 +9,7 @@ import ctypes
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from gateway.backlog import Backlog
@@ -20,8 +20,10 @@ from gateway.counters import Counters
 from gateway.job import Taken, too_many
 from gateway.journal.format import SEQUENCE_BITS
 from gateway.journal.writer import TensorRecord, Writer
+from gateway.lanes import foresight
 from gateway.lanes.block import Block
 from gateway.lanes.crc_tables import tables
+from gateway.lanes.foresight import Foreseen
 from gateway.lanes.kinds import (
     MOST_KINDS,
     Aim,
@@ -39,7 +41,7 @@ from gateway.lanes.lane import Lane
 from gateway.lanes.run import Moved, Run, word_at
 from gateway.native.blocks import DONE, NEEDS_ROOM, REASON_BITS, RUN, STREAM, TARGET, WORLD
 from gateway.sampling import mix_of, watching
-from gateway.servables import Servable
+from gateway.servables import Servable, Servables
 from gateway.transport.engine import World, shared
 from gateway.transport.limits import Limits
 from gateway.transport.reply import CACHED_HEADERS, CACHED_TRAILERS, failure
@@ -63,8 +65,9 @@ class Lanes:
 
     def __init__(
         self, world: World, *, path: bytes, limits: Limits, journal: Writer, books: WorkerBooks, batcher: Batcher,
-        counters: Counters, unkeyed: Unkeyed, backlog: Backlog, max_in_flight: int,
+        counters: Counters, unkeyed: Unkeyed, backlog: Backlog, max_in_flight: int, breakers: Breakers | None = None,
     ) -> None:  # fmt: skip
+        """`breakers` are told of each run."""
         self._world, self._native = world, world.native
         self._journal, self._books, self._batcher, self._counters = journal, books, batcher, counters
         self._unkeyed, self._backlog, self._most_calls = unkeyed, backlog, max_in_flight
@@ -72,6 +75,7 @@ class Lanes:
         self._lanes: dict[object, Lane] = {}
         self._numbered: dict[int, Lane] = {}
         self._targets: dict[int, Target] = {}
+        self._foreseen: dict[str, Foreseen] = {}  # by model, for the route that comes next
         self._kept: list[list[Known]] = []  # forgotten, while calls of them are on their way
         self._flights: deque[Run] = deque()
         self._flying = 0
@@ -81,7 +85,7 @@ class Lanes:
         self._run = Block(RUN.SIZE)
         self.flush: Callable[[], None] = _nothing  # sends what was answered
         self.between: Callable[[], None] = _nothing  # the same, and reads what has arrived meanwhile
-        self.breakers: Breakers | None = None  # told of each run
+        self.breakers = breakers
         self._ready = (ctypes.c_int64 * MOST_LANES)()
         self._constants = Block(0)
         self._headers, self._trailers = shared(CACHED_HEADERS), shared(CACHED_TRAILERS)
@@ -124,7 +128,7 @@ class Lanes:
 
     # What compiled code knows.
 
-    def learn(self, taken: Taken, records: list[TensorRecord], arm: str, tables: Mapping[str, Table]) -> None:
+    def learn(self, taken: Taken, records: list[TensorRecord], tables: Mapping[str, Table]) -> None:
         """From a call that was just answered: the next ones like it need no Python."""
         table = tables.get(taken.route.model)
         if table is None or table.route is not taken.route or not can_take(taken):
@@ -132,12 +136,10 @@ class Lanes:
         known = self._kinds.get(taken)
         if known is None:
             if len(self._kinds) >= MOST_KINDS:
-                self.forget(self._kinds.models())
+                self.follow(self._kinds.models(), {})
             known = kind_block(taken, table, self._unkeyed.address(taken.route.model))
-            self._kinds.add(taken, known)
-        aim = Aim.of(taken.choice)
-        if aim not in known.targets and aim in known.aims:
-            self._add_target(known, aim, taken, records, arm)
+            self._kinds.add(known)
+        self._aim(known, taken, records)
 
     def learned(self, servable: Servable) -> None:
         """The version was run, in a lane or by Python."""
@@ -145,10 +147,39 @@ class Lanes:
             if lane.servable is servable:
                 lane.learn(self._stretch)
 
-    def forget(self, models: AbstractSet[str]) -> None:
-        """Their routes have changed: the kinds of their calls are to be learned again."""
+    def foresee(self, changing: Iterable[Table], servables: Servables) -> Iterator[None]:
+        """Makes ready what is known now for routes that are not in force yet, a kind a step: `follow` takes it up."""
+        foreseen = self._foreseen = {table.route.model: Foreseen(table.route) for table in changing}
+        for table in changing:
+            kinds = foreseen[table.route.model].kinds
+            for before in self._kinds.of_model(table.route.model)[-foresight.MOST_KINDS :]:
+                yield
+                kinds += self._anew(before, table, servables)
+
+    def _anew(self, before: Known, table: Table, servables: Servables) -> list[Known]:
+        """The kind as the table will have it; none where no arm's calls are known beforehand."""
+        known = None
+        for taken, records in foresight.made_up(before.request, table, servables):
+            if can_take(taken):
+                known = known or kind_block(taken, table, self._unkeyed.address(taken.route.model))
+                self._aim(known, taken, records)
+        return [] if known is None else [known]
+
+    def follow(self, models: AbstractSet[str], tables: Mapping[str, Table]) -> None:
+        """The routes of `models` have changed: what was known of their calls is so no more, but what was foreseen."""
         self._kept.append(self._kinds.forget(models))
-        self._lanes = {key: lane for key, lane in self._lanes.items() if lane.servable.version.model not in models}
+        for model, foreseen in self._foreseen.items():
+            table = tables.get(model)
+            if model in models and table is not None and table.route is foreseen.route:
+                for known in foreseen.kinds:
+                    known.follow(table)
+                    self._kinds.add(known)
+        self._foreseen = {}
+        in_use = {target.lane for target in self._kinds.targets()}
+        self._lanes = {
+            key: lane for key, lane in self._lanes.items()
+            if lane in in_use or lane.servable.version.model not in models
+        }  # fmt: skip
         self._tidy()
 
     def reroute(self, table: Table) -> None:
@@ -157,14 +188,18 @@ class Lanes:
         if self._flights:
             asyncio.get_running_loop().call_soon(self.sweep)
 
-    def _add_target(self, known: Known, aim: Aim, taken: Taken, records: list[TensorRecord], arm: str) -> None:
+    def _aim(self, known: Known, taken: Taken, records: list[TensorRecord]) -> None:
+        """Makes the target of an answered call known, unless it is."""
+        aim = Aim.of(taken.choice)
+        if aim in known.targets or aim not in known.aims:
+            return
         sizes = output_bytes(records, taken.inputs.rows)
         lane = None if sizes is None else self._lane_of(taken, sizes)
         if lane is None:
             return
         counts = self._counters.of(taken.route.model, taken.choice.version).address
         diverted = self.breakers.diverted_address(taken.route.model) if self.breakers and aim.diverted else 0
-        target = target_block(taken, records, arm, lane, counts, self._watching(taken), diverted)
+        target = target_block(taken, records, lane, counts, self._watching(taken), diverted)
         self._targets[target.block.address] = target
         known.aim(aim, target)
 
@@ -198,8 +233,9 @@ class Lanes:
         if self._kept and not self._flying and not self._flights and not self._world.get(WORLD.READY):
             self._kept.clear()
             self._numbered = {number: lane for number, lane in self._numbered.items() if lane in self._lanes.values()}
-            live = {target.block.address for target in self._targets.values() if target.lane in self._lanes.values()}
-            self._targets = {address: target for address, target in self._targets.items() if address in live}
+            foreseen = [known for each in self._foreseen.values() for known in each.kinds]
+            live = [*self._kinds.targets(), *(target for known in foreseen for target in known.targets.values())]
+            self._targets = {target.block.address: target for target in live}
 
     # A turn of the loop.
 

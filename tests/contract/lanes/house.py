@@ -65,7 +65,7 @@ class House:
             lanes = self.service.lanes = Lanes(
                 self.server.world, path=PATH.encode(), limits=limits, journal=self.journal, books=self.books,
                 batcher=self.service.batcher, counters=self.service.counters, unkeyed=self.service.unkeyed,
-                backlog=self.service.backlog, max_in_flight=MAX_IN_FLIGHT,
+                backlog=self.service.backlog, max_in_flight=MAX_IN_FLIGHT, breakers=self.breakers,
             )  # fmt: skip
             self.server.work, self.server.work_now = lanes.work, lanes.turn
             lanes.flush, lanes.between = lambda: self.server.sockets.flush(), lambda: self.server.sockets.read()
@@ -84,14 +84,17 @@ class House:
         self.servables.add(servable)
         return servable
 
-    def serve(self, *routes: Route) -> None:
+    def serve(self, *routes: Route, foresee: bool = True) -> None:
         """In force at once."""
         states = []
         for route in routes:
             versions = tuple(self.servables.get(route.model, number).version for number in route.loaded)
             states.append(ModelState(route=route, versions=versions))
             self.journal.route(route.revision, message_of(route).SerializeToString())
-        self.service.serve(Serving.of(DesiredState(revision=routes[0].revision, models=tuple(states))))
+        serving = Serving.of(DesiredState(revision=routes[0].revision, models=tuple(states)))
+        for _ in self.service.foresee(serving) if foresee else ():
+            pass
+        self.service.serve(serving)
 
     def records(self) -> list[tuple[Any, tuple[str, str], list[tuple[int, int, tuple[int, ...], bytes]]]]:
         """(header, texts, tensors) of all that was journaled."""

@@ -268,7 +268,7 @@ async def test_a_route_that_changes_makes_no_other_model_be_learned_again(starte
             await call(channel)(data(model=model))
         before = house.by_python
         assert house.service.lanes is not None
-        house.service.lanes.forget({"n"})
+        house.service.lanes.follow({"n"}, {})
         await call(channel)(data(4.0))
         assert house.by_python == before
         replies = [await call(channel)(data(5.0, model="n")) for _ in range(2)]
