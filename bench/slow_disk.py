@@ -9,6 +9,7 @@ is full. Windows with and without stand side by side in time.
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -72,7 +73,7 @@ class Found:
 
 
 def forced_write_s(folder: Path, size: int = 4096, probes: int = PROBES) -> float:
-    """The median of some writes that are forced to the disk, one after the other."""
+    """The mean of some writes that are forced to the disk, one after the other."""
     taken = []
     file = os.open(folder / "probe", os.O_WRONLY | os.O_CREAT)
     try:
@@ -83,29 +84,27 @@ def forced_write_s(folder: Path, size: int = 4096, probes: int = PROBES) -> floa
             taken.append(time.perf_counter() - began)
     finally:
         os.close(file)
-    return statistics.median(taken)
+    return statistics.fmean(taken)
 
 
 class Throttle:
-    """Makes a disk of our own slow."""
+    """Makes a disk of our own slow: how it has to be held back is found once, before anybody else uses it."""
 
     def __init__(self, disk: LoopDisk) -> None:
         self._disk = disk
+        quiet_s, slower = forced_write_s(disk.folder), 0.0
+        self._bytes_per_s = int(BULK_BYTES / forced_write_s(disk.folder, BULK_BYTES, 3) / SLOWER)
+        self._writes_per_s = int(2 / quiet_s / SLOWER)
+        while slower < SLOWER:
+            with self.slowed(quiet_s) as slower:
+                self._writes_per_s = int(self._writes_per_s * min(0.9, max(0.3, slower / SLOWER)))
 
     @contextmanager
     def slowed(self, quiet_s: float) -> Iterator[float]:
         """How many times slower it is."""
-        folder = self._disk.folder
-        bytes_per_s = int(BULK_BYTES / forced_write_s(folder, BULK_BYTES, 3) / SLOWER)
-        writes_per_s = int(1 / quiet_s / SLOWER)
+        self._disk.throttle(self._writes_per_s, self._bytes_per_s)
         try:
-            while True:
-                self._disk.throttle(writes_per_s, bytes_per_s)
-                slower = forced_write_s(folder) / quiet_s
-                if slower >= SLOWER or writes_per_s == 1:
-                    break
-                writes_per_s = max(1, int(writes_per_s * slower / SLOWER * 0.9))
-            yield slower
+            yield forced_write_s(self._disk.folder, probes=10) / quiet_s
         finally:
             self._disk.throttle(0, 0)
 
@@ -222,8 +221,9 @@ def measured(work: Path, options: argparse.Namespace) -> dict[str, Found]:
         with House(work / "pair", models, ()) as house:
             return {"slow": slow(house, work, Writers(work), options)}
     with LoopDisk(work, DISK_BYTES) as disk:
+        throttle = Throttle(disk)
         with House(disk.folder / "slow", models, ()) as house:
-            found = {"slow": slow(house, disk.folder, Throttle(disk), options)}
+            found = {"slow": slow(house, disk.folder, throttle, options)}
         with House(disk.folder / "full", models, (), SMALL) as house:
             return found | {"full": full(house, disk, options)}
 
@@ -235,6 +235,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--window-s", type=float, default=4.0)
     parser.add_argument("--results", type=Path, default=Path("bench-results"), help="folder for slow-disk.json")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # no mount is left behind
     with tempfile.TemporaryDirectory(prefix="gnomon-disk-", ignore_cleanup_errors=True) as work:
         found = measured(Path(work), options)
     options.results.mkdir(parents=True, exist_ok=True)
