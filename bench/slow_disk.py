@@ -67,9 +67,8 @@ class Found:
         return float(result["latency_us"]["p99"])
 
     def ratio(self) -> float:
-        """p99 of the other windows over p99 of the quiet ones, the median over pairs."""
-        pairs = zip(self.other_p99_us, self.quiet_p99_us, strict=True)
-        return statistics.median(other / quiet for other, quiet in pairs)
+        """p99 of the other windows over p99 of the quiet ones, each the median: a stall of the machine hits either."""
+        return statistics.median(self.other_p99_us) / statistics.median(self.quiet_p99_us)
 
 
 def forced_write_s(folder: Path, size: int = 4096, probes: int = PROBES) -> float:
@@ -209,7 +208,8 @@ def judged(found: Found, name: str) -> dict[str, bool]:
     ratio, pairs = found.ratio(), len(found.quiet_p99_us)
     return {
         f"{name}: {found.failed} calls of {found.calls} failed": found.failed == 0,
-        f"{name}: p99 {ratio:.2f} times quiet, the median of {pairs} pairs (at most {P99_LIMIT})": ratio <= P99_LIMIT,
+        f"{name}: p99 {ratio:.2f} times quiet, medians of {pairs} windows each (at most {P99_LIMIT})": ratio
+        <= P99_LIMIT,
     }
 
 
@@ -230,9 +230,9 @@ def measured(work: Path, options: argparse.Namespace) -> dict[str, Found]:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("python -m bench.slow_disk", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=6, help="of windows, without and with the other writers")
+    parser.add_argument("--pairs", type=int, default=12, help="of windows, without and with the other writers")
     parser.add_argument("--rate", type=float, default=5_000.0, help="calls a second, on a schedule")
-    parser.add_argument("--window-s", type=float, default=4.0)
+    parser.add_argument("--window-s", type=float, default=1.5)
     parser.add_argument("--results", type=Path, default=Path("bench-results"), help="folder for slow-disk.json")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # no mount is left behind
