@@ -43,7 +43,7 @@ from gnomon.domain import Arm, Role, Route
 MODEL = "flight-delay"
 VICTIMS = ("worker", "shipper", "supervisor")
 WAIT_S = 60.0
-PAUSE_S = 2.0  # at most, before a kill
+PAUSE_S = 1.2  # at most, before a kill
 START_S = 1.2  # about what a process takes to start: within it, perhaps, its successor is killed too
 AGAIN = 1 / 3  # how often that is
 FLAGS = {
