@@ -34,6 +34,7 @@ from gateway.service import InferenceService
 from gateway.transport.limits import Limits
 
 TURN_S = 0.25
+Marks = tuple[int, float, float, int]  # calls answered; seconds, and of the processor; page faults
 MOST_US, MOST_SHARE = 3.0, 0.02
 SIGNATURE = answers.CALLS["answer"][1]
 
@@ -48,11 +49,12 @@ def compiled_twice() -> tuple[Any, Any]:
     """`answer` with its record and without; as functions of (world, run)."""
     llvm.load_library_permanently(str(library_path()))
     written = cfunc(SIGNATURE, error_model="numpy")(answers.answer)
-    kept = answers.append_answered, answers.end_answered
-    answers.append_answered = unwritten
-    answers.end_answered = compiled(answers.end_answered.py_func)  # type: ignore[attr-defined]
+    lane: Any = answers
+    kept = lane.append_answered, lane.end_answered
+    lane.append_answered = unwritten
+    lane.end_answered = compiled(lane.end_answered.py_func)
     bare = cfunc(SIGNATURE, error_model="numpy")(answers.answer)
-    answers.append_answered, answers.end_answered = kept
+    lane.append_answered, lane.end_answered = kept
     return written, bare
 
 
@@ -70,7 +72,11 @@ class Turn:
         return self.loop_s * 1e6 / self.calls
 
 
-def marks(service: InferenceService) -> tuple[int, float, float, int]:
+def difference(before: Marks, after: Marks) -> Turn:
+    return Turn(after[0] - before[0], after[1] - before[1], after[2] - before[2], after[3] - before[3])
+
+
+def marks(service: InferenceService) -> Marks:
     sums = service.counters.of(MODEL, 1).sums
     usage = resource.getrusage(resource.RUSAGE_THREAD)
     return sums.answered, time.perf_counter(), time.thread_time(), usage.ru_minflt + usage.ru_majflt
@@ -88,7 +94,7 @@ async def turns(service: InferenceService, use: Callable[[Any], None], both: tup
             if after[0] == before[0] and found[1]:
                 return found
             if after[0] > before[0]:
-                found[which].append(Turn(*(b - a for a, b in zip(before, after, strict=True))))
+                found[which].append(difference(before, after))
 
 
 async def measured(folder: Path, arguments: argparse.Namespace) -> list[list[Turn]]:

@@ -3,7 +3,7 @@
 them, and everything elsewhere, goes eight bytes at a time through tables (slicing-by-8, Kounavis and Berry, 2005).
 """
 
-from typing import Any
+from typing import Any, cast
 
 import llvmlite.binding as llvm
 from llvmlite import ir
@@ -16,6 +16,8 @@ FOLDS = bool(llvm.get_host_cpu_features().get("pclmul"))
 FOLD_LOW, FOLD_HIGH = 0x1751997D0, 0xCCAA009E  # x^(128+32) and x^(128-32) by the polynomial, bits reversed
 _WORD, _BYTE = ir.IntType(64), ir.IntType(8)
 _TWO_WORDS = ir.VectorType(_WORD, 2)
+_PAIR: Any = cast(Any, types.UniTuple)(I64, 2)
+_build: Any = cgutils
 _ONE = ir.Constant(_WORD, 1)
 
 
@@ -25,14 +27,14 @@ def folded(typing_context: Any, at: Any, blocks: Any) -> Any:
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         at, blocks = arguments
-        multiply = cgutils.get_or_insert_function(
+        multiply = _build.get_or_insert_function(
             builder.module, ir.FunctionType(_TWO_WORDS, [_TWO_WORDS, _TWO_WORDS, _BYTE]), "llvm.x86.pclmulqdq"
         )
         block = builder.inttoptr(at, _TWO_WORDS.as_pointer())
         start = ir.Constant(_TWO_WORDS, [0xFFFFFFFF, 0])
         by = ir.Constant(_TWO_WORDS, [FOLD_LOW, FOLD_HIGH])
-        state = cgutils.alloca_once_value(builder, builder.xor(builder.load(block, align=1), start))
-        with cgutils.for_range(builder, builder.sub(blocks, _ONE)) as loop:
+        state = _build.alloca_once_value(builder, builder.xor(builder.load(block, align=1), start))
+        with _build.for_range(builder, builder.sub(blocks, _ONE)) as loop:
             following = builder.load(builder.gep(block, [builder.add(loop.index, _ONE)]), align=1)
             now = builder.load(state)
             low = builder.call(multiply, [now, by, ir.Constant(_BYTE, 0x00)])
@@ -42,7 +44,7 @@ def folded(typing_context: Any, at: Any, blocks: Any) -> Any:
         words = [builder.extract_element(now, ir.Constant(ir.IntType(32), index)) for index in range(2)]
         return context.make_tuple(builder, signature.return_type, words)
 
-    return types.UniTuple(I64, 2)(I64, I64), code
+    return _PAIR(I64, I64), code
 
 
 @compiled
