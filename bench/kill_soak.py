@@ -5,7 +5,8 @@
 Each time a worker, the shipper and the supervisor get SIGKILL, in an order and at instants that chance chooses; every
 third kill is followed by one of the successor, while it starts. After each, with calls answered again, what `gnomon
 journal verify` looks at has to balance. At the end the gateway drains: every reply that a caller got has to be a row of
-the exports, and no row may be there twice. Exit code 0 only if all of it holds.
+the exports, no row may be there twice, and no consumer may have anything left to read. Exit code 0 only if all of it
+holds.
 """
 
 import argparse
@@ -207,7 +208,9 @@ def soak(gateway: Gateway, callers: Callers, times: int, chance: random.Random) 
                 )
                 callers.go_on(f"after the {victim} was killed")
                 report = verifier.submit(verified, gateway.folder).result()
-                yield from (f"kill {number} of the {victim}: {problem}" for problem in report["problems"])
+                for problem in report["problems"]:
+                    print(f"kill {number} of the {victim}: {problem}", flush=True)
+                    yield problem
             kills = ", ".join(f"{victim} {killed[victim]}" for victim in VICTIMS)
             print(
                 f"{number:4} times ({kills}), {callers.replies} replies, {callers.failed} calls without one", flush=True
@@ -222,6 +225,14 @@ def proved(folder: Path) -> dict[str, Any]:
         raise SystemExit(f"verify: {done.stderr}")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def unread(report: dict[str, Any]) -> Iterator[str]:
+    """What consumers left: after the drain there is nothing, or one of them hung."""
+    for journal in report["journals"]:
+        for each in journal["consumers"]:
+            if each["pending"]:
+                yield f"{each['consumer']} left {each['pending']} records of {journal['name']} unread"
 
 
 def exported(folder: Path) -> tuple[int, set[str]]:
@@ -246,7 +257,7 @@ def run(folder: Path, times: int, count: int, seed: int) -> list[str]:
     if gateway.stop():
         wrong.append("a process did not end as it should")
     report = proved(folder)
-    wrong += report["problems"]
+    wrong += [*report["problems"], *unread(report)]
     rows, ids = exported(folder)
     replies = {identity for each in callers.answered for identity in each}
     if rows != len(ids):

@@ -4,12 +4,13 @@ import fcntl
 import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
+
+from gnomon.stopping import Stop
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +39,9 @@ def take_stop() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPED_BY)
 
 
-def stop_event() -> threading.Event:
+def stop_event() -> Stop:
     """Set by SIGTERM. SIGINT is left to the supervisor: a terminal sends it to everybody."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stop = Stop.on(signal.SIGTERM)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     take_stop()
     return stop
@@ -74,7 +74,7 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def consume(consumer: Consumer, stop: threading.Event, *, idle_s: float, drain_s: float) -> None:
+def consume(consumer: Consumer, stop: Stop, *, idle_s: float, drain_s: float) -> None:
     """Until `stop` is set; then what is left, for `drain_s` at most. What is left after that is next time's."""
     while not stop.is_set():
         try:
