@@ -2,14 +2,17 @@
 
     python -m bench.kill_soak --times 300 [--dir DIR] [--callers 8] [--seed 1]
 
-Each time a worker, the shipper and the supervisor get SIGKILL, one after the other; after each kill, with calls going
-on, `gnomon journal verify` has to find the books balanced. At the end the gateway drains: every reply that a caller got
-has to be a row of the exports, and no row may be there twice. Exit code 0 only if all of it holds.
+Each time a worker, the shipper and the supervisor get SIGKILL, in an order and at instants that chance chooses; every
+third kill is followed by one of the successor, while it starts. After each, with calls answered again, what `gnomon
+journal verify` looks at has to balance. At the end the gateway drains: every reply that a caller got has to be a row of
+the exports, no row may be there twice, and no consumer may have anything left to read. Exit code 0 only if all of it
+holds.
 """
 
 import argparse
 import contextlib
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -19,7 +22,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +35,8 @@ import pyarrow.parquet as pq
 
 from bench import cores, models
 from bench.call import request
+from gateway.verify import layout_of
+from gateway.verifying.report import verify
 from gnomon import oip
 from gnomon.client import GatewayClient, RegistryClient
 from gnomon.domain import Arm, Role, Route
@@ -37,6 +44,9 @@ from gnomon.domain import Arm, Role, Route
 MODEL = "flight-delay"
 VICTIMS = ("worker", "shipper", "supervisor")
 WAIT_S = 60.0
+PAUSE_S = 1.2  # at most, before a kill
+START_S = 1.2  # about what a process takes to start: within it, perhaps, its successor is killed too
+AGAIN = 1 / 3  # how often that is
 FLAGS = {
     "segment-bytes": 8 << 20, "max-message-bytes": 1 << 20, "segment-max-age-s": 1, "retention-s": 5,
     "retention-bytes": 1 << 30,
@@ -111,11 +121,9 @@ class Gateway:
 
     def start(self) -> subprocess.Popen[bytes]:
         """Again and again, while those who were left without a supervisor drain."""
-        flags = {"dir": self.folder / "gateway", "registry": self.registry, "http-port": 0, "grpc-port": self.port}
-        arguments = [text for name, value in (flags | FLAGS).items() for text in (f"--{name}", str(value))]
         deadline = time.monotonic() + WAIT_S
         while time.monotonic() < deadline:
-            process = self._spawn("gateway", *arguments)
+            process = self.supervisor()
             endpoints = self.folder / "gateway" / "run" / "endpoints.json"
             while process.poll() is None:
                 with contextlib.suppress(OSError, ValueError, KeyError):
@@ -125,6 +133,13 @@ class Gateway:
             time.sleep(0.1)
         raise SystemExit("the gateway did not start")
 
+    def supervisor(self) -> subprocess.Popen[bytes]:
+        """A process that may find the folder or the port taken."""
+        flags = {"dir": self.folder / "gateway", "registry": self.registry, "http-port": 0, "grpc-port": self.port}
+        return self._spawn(
+            "gateway", *(text for name, value in (flags | FLAGS).items() for text in (f"--{name}", str(value)))
+        )
+
     def serve(self, artifact: bytes) -> None:
         with RegistryClient(self.registry) as registry, GatewayClient(self.target) as gateway:
             registry.register_version(MODEL, artifact_sha256=registry.put_artifact(artifact))
@@ -132,13 +147,24 @@ class Gateway:
             revision = registry.set_route(Route(model=MODEL, arms=(arm,), actor="soak")).revision
             wait(lambda: gateway.status().applied_revision >= revision, "the route")
 
-    def kill(self, victim: str) -> None:
-        if victim == "supervisor":
-            self.process.kill()
-            self.process.wait()
-            self.process = self.start()
-            return
-        os.kill(wait(lambda: self._child(victim), victim), signal.SIGKILL)
+    def kill(self, victim: str, again_after_s: float | None = None) -> int:
+        """Kills a process; and its successor, that long after it began. How many were killed."""
+        if victim != "supervisor":
+            for pause_s in (0.0, *([] if again_after_s is None else [again_after_s])):
+                pid = wait(lambda: self._child(victim), victim)
+                time.sleep(pause_s)
+                os.kill(pid, signal.SIGKILL)
+                wait(lambda gone=pid: self._child(victim) != gone, f"the end of the {victim}")  # type: ignore[misc]
+            return 1 + (again_after_s is not None)
+        self.process.kill()
+        self.process.wait()
+        if again_after_s is not None:
+            successor = self.supervisor()
+            time.sleep(again_after_s)
+            successor.kill()
+            successor.wait()
+        self.process = self.start()
+        return 1 + (again_after_s is not None)
 
     def _child(self, role: str) -> int:
         for pid in cores.descendants(self.process.pid):
@@ -146,14 +172,6 @@ class Gateway:
                 if role.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
                     return pid
         return 0
-
-    def verified(self) -> dict[str, Any]:
-        command = [sys.executable, "-m", "gnomon.cli.main", "journal", "verify", "--json", "--dir", str(self.folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if not done.stdout:
-            raise SystemExit(f"verify: {done.stderr}")
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
 
     def stop(self) -> int:
         code = 0
@@ -173,16 +191,48 @@ def wait(condition: Callable[[], Any], what: str) -> Any:
     raise SystemExit(f"{what} did not come within {WAIT_S:.0f} s")
 
 
+def verified(folder: Path) -> dict[str, Any]:
+    """What `gnomon journal verify --json` prints of a gateway's folder."""
+    return verify(layout_of(folder)).plain()
+
+
 def soak(gateway: Gateway, callers: Callers, times: int, chance: random.Random) -> Iterator[str]:
-    """What was wrong, while it goes on."""
-    for number in range(1, times + 1):
-        for victim in VICTIMS:
-            time.sleep(chance.uniform(0.0, 0.5))
-            gateway.kill(victim)
-            callers.go_on(f"after the {victim} was killed")
-            report = gateway.verified()
-            yield from (f"kill {number} of the {victim}: {problem}" for problem in report["problems"])
-        print(f"{number:4} times, {callers.replies} replies, {callers.failed} calls without one", flush=True)
+    """What was wrong, while it goes on. The books are verified by a process of its own, which starts once."""
+    killed: Counter[str] = Counter()
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as verifier:
+        for number in range(1, times + 1):
+            for victim in chance.sample(VICTIMS, len(VICTIMS)):
+                time.sleep(chance.uniform(0.0, PAUSE_S))
+                killed[victim] += gateway.kill(
+                    victim, chance.uniform(0.0, START_S) if chance.random() < AGAIN else None
+                )
+                callers.go_on(f"after the {victim} was killed")
+                report = verifier.submit(verified, gateway.folder).result()
+                for problem in report["problems"]:
+                    print(f"kill {number} of the {victim}: {problem}", flush=True)
+                    yield problem
+            kills = ", ".join(f"{victim} {killed[victim]}" for victim in VICTIMS)
+            print(
+                f"{number:4} times ({kills}), {callers.replies} replies, {callers.failed} calls without one", flush=True
+            )
+
+
+def proved(folder: Path) -> dict[str, Any]:
+    """The same, by the command itself."""
+    command = [sys.executable, "-m", "gnomon.cli.main", "journal", "verify", "--json", "--dir", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not done.stdout:
+        raise SystemExit(f"verify: {done.stderr}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def unread(report: dict[str, Any]) -> Iterator[str]:
+    """What consumers left: after the drain there is nothing, or one of them hung."""
+    for journal in report["journals"]:
+        for each in journal["consumers"]:
+            if each["pending"]:
+                yield f"{each['consumer']} left {each['pending']} records of {journal['name']} unread"
 
 
 def exported(folder: Path) -> tuple[int, set[str]]:
@@ -206,8 +256,8 @@ def run(folder: Path, times: int, count: int, seed: int) -> list[str]:
         wrong = list(soak(gateway, callers, times, random.Random(seed)))
     if gateway.stop():
         wrong.append("a process did not end as it should")
-    report = gateway.verified()
-    wrong += report["problems"]
+    report = proved(folder)
+    wrong += [*report["problems"], *unread(report)]
     rows, ids = exported(folder)
     replies = {identity for each in callers.answered for identity in each}
     if rows != len(ids):

@@ -1,12 +1,15 @@
-"""`python -m bench.slow_disk`: the disk under the journal made ten times slower. What does it do to calls?
+"""`python -m bench.slow_disk`: the disk under the pair made ten times slower, and full. What does it do to calls?
 
-Other processes write to the same disk past the page cache, as many as it takes until a small forced write takes ten
-times what it took before. Windows with and without them stand side by side in time.
+Root has a file system of its own on a loop device, which the kernel holds back until forced writes, of 4 KiB and of
+32 MiB, take ten times what they took before; and which is filled to the last block. Others have neither: processes
+write to the same disk past the page cache, as many as it takes, on the cores that the generator wants too, and no disk
+is full. Windows with and without stand side by side in time.
 """
 
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -18,13 +21,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench import loop_disk
 from bench.house import House
+from bench.loop_disk import LoopDisk
 from bench.session import window
+from gnomon.client import GatewayClient
 
 SLOWER = 10.0
 P99_LIMIT = 1.05
 MOST_WRITERS = 32
 PROBES = 40
+DISK_BYTES = 4 << 30
+BULK_BYTES = 32 << 20
+SMALL = ("--segment-bytes", str(3 << 20), "--max-message-bytes", str(1 << 20))  # full within a window
+RECOVERY_S = 10.0
 WRITE = """
 import mmap, os, sys
 from bench import cores
@@ -41,12 +51,13 @@ while os.getppid() == int(sys.argv[2]):
 
 @dataclass(kw_only=True)
 class Found:
-    """Window by window. Written by: the one thread that runs it."""
+    """Pair by pair of windows. Written by: the one thread that runs it."""
 
     quiet_p99_us: list[float] = field(default_factory=list)
-    slow_p99_us: list[float] = field(default_factory=list)
+    other_p99_us: list[float] = field(default_factory=list)
     slower: list[float] = field(default_factory=list)  # a forced write, against the one of the quiet window before
-    writers: int = 0
+    lost: list[int] = field(default_factory=list)  # answered calls without a record, while the disk was full
+    recovered_s: list[float] = field(default_factory=list)  # from the first free block until calls were journaled again
     calls: int = 0
     failed: int = 0
 
@@ -56,24 +67,45 @@ class Found:
         return float(result["latency_us"]["p99"])
 
     def ratio(self) -> float:
-        """p99 on the slow disk over p99 on the quiet one, the median over pairs of windows."""
-        pairs = zip(self.slow_p99_us, self.quiet_p99_us, strict=True)
-        return statistics.median(slow / quiet for slow, quiet in pairs)
+        """p99 of the other windows over p99 of the quiet ones, each the median: a stall of the machine hits either."""
+        return statistics.median(self.other_p99_us) / statistics.median(self.quiet_p99_us)
 
 
-def forced_write_s(folder: Path) -> float:
-    """The median of some writes of 4 KiB that are forced to the disk, one after the other."""
+def forced_write_s(folder: Path, size: int = 4096, probes: int = PROBES) -> float:
+    """The mean of some writes that are forced to the disk, one after the other."""
     taken = []
     file = os.open(folder / "probe", os.O_WRONLY | os.O_CREAT)
     try:
-        for _ in range(PROBES):
-            os.pwrite(file, b"x" * 4096, 0)
+        for _ in range(probes):
+            os.pwrite(file, bytes(size), 0)
             began = time.perf_counter()
             os.fdatasync(file)
             taken.append(time.perf_counter() - began)
     finally:
         os.close(file)
-    return statistics.median(taken)
+    return statistics.fmean(taken)
+
+
+class Throttle:
+    """Makes a disk of our own slow: how it has to be held back is found once, before anybody else uses it."""
+
+    def __init__(self, disk: LoopDisk) -> None:
+        self._disk = disk
+        quiet_s, slower = forced_write_s(disk.folder), 0.0
+        self._bytes_per_s = int(BULK_BYTES / forced_write_s(disk.folder, BULK_BYTES, 3) / SLOWER)
+        self._writes_per_s = int(2 / quiet_s / SLOWER)
+        while slower < SLOWER:
+            with self.slowed(quiet_s) as slower:
+                self._writes_per_s = int(self._writes_per_s * min(0.9, max(0.3, slower / SLOWER)))
+
+    @contextmanager
+    def slowed(self, quiet_s: float) -> Iterator[float]:
+        """How many times slower it is."""
+        self._disk.throttle(self._writes_per_s, self._bytes_per_s)
+        try:
+            yield forced_write_s(self._disk.folder, probes=10) / quiet_s
+        finally:
+            self._disk.throttle(0, 0)
 
 
 class Writers:
@@ -96,66 +128,126 @@ class Writers:
             process.wait()
         self._running.clear()
 
+    @contextmanager
+    def slowed(self, quiet_s: float) -> Iterator[float]:
+        """How many times slower the disk is: more writers until it is enough."""
+        wanted = 4
+        try:
+            while True:
+                while len(self) < wanted:
+                    self.add()
+                time.sleep(0.5)
+                slower = forced_write_s(self._folder) / quiet_s
+                if slower >= SLOWER or wanted >= MOST_WRITERS:
+                    break
+                wanted *= 2
+            yield slower
+        finally:
+            self.stop()
 
-@contextmanager
-def slowed(folder: Path, quiet_s: float, wanted: int) -> Iterator[tuple[int, float]]:
-    """(how many writers, how many times slower): at least `wanted` writers, and more until it is enough."""
-    writers = Writers(folder)
-    try:
-        while True:
-            while len(writers) < wanted:
-                writers.add()
-            time.sleep(0.5)
-            slower = forced_write_s(folder) / quiet_s
-            if slower >= SLOWER or wanted >= MOST_WRITERS:
-                break
-            wanted *= 2
-        yield wanted, slower
-    finally:
-        writers.stop()
 
-
-def run(house: House, folder: Path, options: argparse.Namespace) -> Found:
-    found = Found(writers=4)
+def slow(house: House, folder: Path, fault: Throttle | Writers, options: argparse.Namespace) -> Found:
+    found = Found()
     window(house, options.rate, options.window_s)  # the first calls fill caches
     for _ in range(options.pairs):
         quiet_s = forced_write_s(folder)
         found.quiet_p99_us.append(found.take(window(house, options.rate, options.window_s)))
-        with slowed(folder, quiet_s, found.writers) as (found.writers, slower):
+        with fault.slowed(quiet_s) as slower:
             found.slower.append(slower)
-            found.slow_p99_us.append(found.take(window(house, options.rate, options.window_s)))
-        print(
-            f"a forced write of {quiet_s * 1e3:.1f} ms is {slower:.0f} times slower beside {found.writers} writers: "
-            f"p99 {found.slow_p99_us[-1]:.0f} µs, quiet {found.quiet_p99_us[-1]:.0f} µs, {found.failed} failed",
-            flush=True,
-        )
+            found.other_p99_us.append(found.take(window(house, options.rate, options.window_s)))
+        say(found, f"a forced write of {quiet_s * 1e3:.1f} ms is {slower:.0f} times slower")
     return found
+
+
+def full(house: House, disk: LoopDisk, options: argparse.Namespace) -> Found:
+    found = Found()
+    for turn in range(options.pairs + 1):
+        quiet = window(house, options.rate, options.window_s)
+        with disk.full():
+            before = lost(house)
+            while lost(house) == before:  # the segment that is open, and the one made ahead
+                window(house, options.rate, 0.5)
+            other = window(house, options.rate, options.window_s)
+        if turn:  # the first calls fill caches
+            found.quiet_p99_us.append(found.take(quiet))
+            found.other_p99_us.append(found.take(other))
+            found.lost.append(lost(house) - before)
+            found.recovered_s.append(recovered_s(house))
+            say(
+                found,
+                f"full: {found.lost[-1]} calls without a record, journaled again {found.recovered_s[-1]:.1f} s after",
+            )
+    return found
+
+
+def lost(house: House) -> int:
+    """Answered calls without a record, ever."""
+    with GatewayClient(house.target.address) as gateway:
+        return int(gateway.status().books.journal_lost)
+
+
+def recovered_s(house: House) -> float:
+    """Seconds until calls are journaled again. Raises: TimeoutError."""
+    began = time.monotonic()
+    while time.monotonic() < began + RECOVERY_S:
+        before = lost(house)
+        window(house, 200.0, 0.2)
+        if lost(house) == before:
+            return time.monotonic() - began
+    raise TimeoutError(f"calls were not journaled within {RECOVERY_S:g} s after the disk had room again")
+
+
+def say(found: Found, what: str) -> None:
+    print(
+        f"{what}: p99 {found.other_p99_us[-1]:.0f} µs, quiet {found.quiet_p99_us[-1]:.0f} µs, {found.failed} failed",
+        flush=True,
+    )
+
+
+def judged(found: Found, name: str) -> dict[str, bool]:
+    ratio, pairs = found.ratio(), len(found.quiet_p99_us)
+    return {
+        f"{name}: {found.failed} calls of {found.calls} failed": found.failed == 0,
+        f"{name}: p99 {ratio:.2f} times quiet, medians of {pairs} windows each (at most {P99_LIMIT})": ratio
+        <= P99_LIMIT,
+    }
+
+
+def measured(work: Path, options: argparse.Namespace) -> dict[str, Found]:
+    """With a disk of our own, or without."""
+    models = options.results / "models"
+    if not loop_disk.possible():
+        print("no disk of our own here (that wants root and blkio of cgroups v1): other processes make this one slow")
+        with House(work / "pair", models, ()) as house:
+            return {"slow": slow(house, work, Writers(work), options)}
+    with LoopDisk(work, DISK_BYTES) as disk:
+        throttle = Throttle(disk)
+        with House(disk.folder / "slow", models, ()) as house:
+            found = {"slow": slow(house, disk.folder, throttle, options)}
+        with House(disk.folder / "full", models, (), SMALL) as house:
+            return found | {"full": full(house, disk, options)}
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("python -m bench.slow_disk", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=6, help="of windows, without and with the other writers")
+    parser.add_argument("--pairs", type=int, default=12, help="of windows, without and with the other writers")
     parser.add_argument("--rate", type=float, default=5_000.0, help="calls a second, on a schedule")
-    parser.add_argument("--window-s", type=float, default=4.0)
+    parser.add_argument("--window-s", type=float, default=1.5)
     parser.add_argument("--results", type=Path, default=Path("bench-results"), help="folder for slow-disk.json")
     options = parser.parse_args(arguments)
-    with (
-        tempfile.TemporaryDirectory(prefix="gnomon-disk-", ignore_cleanup_errors=True) as work,
-        House(Path(work) / "pair", options.results / "models", ()) as house,
-    ):
-        found = run(house, Path(work), options)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # no mount is left behind
+    with tempfile.TemporaryDirectory(prefix="gnomon-disk-", ignore_cleanup_errors=True) as work:
+        found = measured(Path(work), options)
     options.results.mkdir(parents=True, exist_ok=True)
-    (options.results / "slow-disk.json").write_text(json.dumps(asdict(found), indent=1))
-    slowest, ratio = statistics.median(found.slower), found.ratio()
-    judged = {
-        f"a disk {slowest:.0f} times slower, {SLOWER:g} wanted": slowest >= SLOWER,
-        f"{found.failed} calls of {found.calls} failed": found.failed == 0,
-        f"p99 {ratio:.2f} times that on the quiet disk, the median of {options.pairs} pairs (at most {P99_LIMIT})":
-            ratio <= P99_LIMIT,
-    }  # fmt: skip
-    for name, met in judged.items():
+    plain = {name: asdict(each) for name, each in found.items()}
+    (options.results / "slow-disk.json").write_text(json.dumps(plain, indent=1))
+    slowest = statistics.median(found["slow"].slower)
+    verdicts = {f"a disk {slowest:.0f} times slower, {SLOWER:g} wanted": slowest >= SLOWER}
+    for name, each in found.items():
+        verdicts |= judged(each, name)
+    for name, met in verdicts.items():
         print(f"{'met   ' if met else 'missed'} {name}")
-    return 0 if all(judged.values()) else 1
+    return 0 if all(verdicts.values()) else 1
 
 
 if __name__ == "__main__":

@@ -29,9 +29,13 @@ def log_to_stderr() -> None:
     )
 
 
-def die_with_parent() -> None:
-    """Linux sends SIGTERM when the supervisor is gone, so that nobody serves or reads unwatched."""
+def die_with(parent: int) -> None:
+    """Linux sends SIGTERM when the supervisor is gone, so that nobody serves or reads unwatched: not of one that was
+    gone before it was asked.
+    """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit("gateway: the supervisor is gone")
 
 
 class Parser(argparse.ArgumentParser):
@@ -54,6 +58,7 @@ def child_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="gateway")
     parser.add_argument("role", choices=CHILDREN)
     parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--parent", type=int, required=True)
     for flag in ("slot", "line", "host", "port", "admin-port"):
         parser.add_argument(f"--{flag}", type=int, default=0)
     return parser
@@ -79,7 +84,7 @@ def run_supervisor(arguments: list[str]) -> int:
 def run_child(arguments: list[str]) -> int:
     """One role a process, each importing only what it needs: a worker has no use for numba or pyarrow."""
     flags = child_parser().parse_args(arguments)
-    die_with_parent()
+    die_with(flags.parent)
     if flags.role != "worker":
         hold_stop()
     config = Config.from_json(flags.config.read_text())

@@ -91,7 +91,7 @@ class Child:
         arguments, descriptors = self._arguments()
         with self._log_path.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", *arguments],
+                [sys.executable, "-m", "gateway", *arguments, "--parent", str(os.getpid())],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=tuple(descriptors),
             )  # fmt: skip
         for descriptor in descriptors:

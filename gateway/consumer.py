@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gnomon.hold import hold
+from gnomon.stopping import Stop
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +39,9 @@ def take_stop() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPED_BY)
 
 
-def stop_event() -> threading.Event:
+def stop_event() -> Stop:
     """Set by SIGTERM. SIGINT is left to the supervisor: a terminal sends it to everybody."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stop = Stop.on(signal.SIGTERM)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     take_stop()
     return stop
@@ -62,7 +61,7 @@ def alone(checkpoint: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def consume(consumer: Consumer, stop: threading.Event, *, idle_s: float, drain_s: float) -> None:
+def consume(consumer: Consumer, stop: Stop, *, idle_s: float, drain_s: float) -> None:
     """Until `stop` is set; then what is left, for `drain_s` at most. What is left after that is next time's."""
     while not stop.is_set():
         try:

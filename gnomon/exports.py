@@ -37,7 +37,8 @@ class Feature(NamedTuple):
 
 
 def connect(root: str | Path, mentioned: str | None = None) -> Any:
-    """A connection with the views of what lies under `root`, a folder or a URL as a gateway's export_url.
+    """A connection with the views of what lies under `root`, a folder or a URL as a gateway's export_url. A gateway's
+    own folder will do, or that of `gnomon up`.
 
     `mentioned` is a query: only views whose names are in it are made, as each reads the footers of its files.
     Raises: Precondition without DuckDB, NotFound where nothing was exported, Unavailable for a store that does not
@@ -50,7 +51,7 @@ def connect(root: str | Path, mentioned: str | None = None) -> Any:
     connection = duckdb.connect()
     try:
         with _said():
-            _make_views(connection, str(root).rstrip("/"), mentioned)
+            _make_views(connection, _exports_in(str(root).rstrip("/")), mentioned)
     except BaseException:
         connection.close()
         raise
@@ -74,6 +75,12 @@ def _said() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise InvalidInput(" ".join(str(error).split())) from None
+
+
+def _exports_in(root: str) -> str:
+    """Where the exports are, in a folder of a gateway or of `gnomon up`."""
+    found = (path for path in (Path(root, "gateway", "parquet"), Path(root, "parquet")) if path.is_dir())
+    return root if "://" in root else str(next(found, root))
 
 
 def _make_views(connection: Any, root: str, mentioned: str | None) -> None:

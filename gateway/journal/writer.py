@@ -196,7 +196,7 @@ class Writer:
         """Ends a segment that has grown old, so that its rows are exported soon. Call it now and then."""
         old = time.monotonic() - self._opened > self.segment_max_age_s
         if self._memory is None or (old and self.sequence > self._base):
-            self._rotate()
+            self._rotate(wait_s=0.0)  # no record waits for it
 
     def put(self, frames: memoryview, count: int, answered: int) -> None:
         """Writes whole frames side by side, numbered and with their checksums, where there is room for them."""
@@ -255,12 +255,12 @@ class Writer:
         self.open.offset = at + size
         self._cells[COMMITTED].value = at + size
 
-    def _rotate(self, *, wait_s: float = 0.0) -> bool:
+    def _rotate(self, *, wait_s: float = PATIENCE_S) -> bool:
         """A fresh segment. Never a second one of the same base: the files would take each other's name."""
         if self._memory is not None and self.sequence == self._base:
             return False
-        fresh = self._ahead.take(self.sequence, wait_s=max(wait_s, PATIENCE_S if self._patient else 0.0))
-        self._patient = fresh is not None
+        fresh = self._ahead.take(self.sequence, wait_s=wait_s if self._patient else 0.0)
+        self._patient = fresh is not None or (self._patient and not wait_s)
         if fresh is None:
             return False
         self._seal()

@@ -42,7 +42,9 @@ def status(
     ended = {
         name: getattr(books, name) for name in ("answered", "rejected", "shed", "failed", "cancelled", "in_flight")
     }
-    console.print(f"received {books.received} = " + " + ".join(f"{name} {count}" for name, count in ended.items()))
+    console.print(
+        f"received {books.received} = " + " + ".join(f"{name} {count}" for name, count in ended.items()), soft_wrap=True
+    )
     console.print(f"answered {books.answered} = journaled {books.journaled} + lost {books.journal_lost}")
     parts = " + ".join(f"{name} {getattr(shadow, name)}" for name in ("run", "shed", "expired", "failed"))
     console.print(f"offered to shadow {books.shadow_offered}; read {shadow.offered} = {parts}")

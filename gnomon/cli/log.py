@@ -26,7 +26,9 @@ def log() -> None:
 @app.command()
 def query(
     sql: Annotated[str, typer.Option(help="One statement of DuckDB's SQL.")],
-    exports: Annotated[str, typer.Option("--from", help="Folder or URL that a gateway exports to.")] = str(EXPORTS),
+    exports: Annotated[
+        str, typer.Option("--from", help="Folder or URL that a gateway exports to; its own folder will do.")
+    ] = str(EXPORTS),
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: AsJson = False,
 ) -> None:

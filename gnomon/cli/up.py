@@ -1,7 +1,6 @@
 """`gnomon up`: the embedded pair, until SIGTERM."""
 
 import signal
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 
 from gnomon.cli.embedded import Embedded, StartFailed
 from gnomon.cli.options import console
+from gnomon.stopping import Stop
 
 
 def up(
@@ -21,9 +21,7 @@ def up(
     workers: Annotated[int, typer.Option(help="Worker processes that share the inference port.")] = 1,
 ) -> None:
     """Start a registry and a gateway on this host and serve until SIGTERM (or Ctrl-C)."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = Stop.on(signal.SIGTERM, signal.SIGINT)
     try:
         pair = Embedded(folder, grpc_port=grpc_port, registry_port=registry_port, http_port=http_port, workers=workers)
     except (StartFailed, OSError) as error:

@@ -13,7 +13,7 @@ import pytest
 from gateway.journal.format import ANSWERED, DATATYPES, INPUT, NUMPY_OF, OUTPUT, STATUS_NAMES, JournalCorrupt, id_text
 from gateway.journal.segments import segments
 from gateway.journal.walk import JournalReader, SegmentReader
-from gateway.journal.writer import Record, TensorRecord, Writer
+from gateway.journal.writer import PATIENCE_S, Record, TensorRecord, Writer
 from gateway.tensors import bytes_raw
 from tests.journals import SEGMENT_BYTES, config_in, know, record, route, schema, writer_of
 
@@ -124,6 +124,22 @@ def test_without_room_on_the_disk_calls_are_refused_and_counted_and_later_writte
     while reader.read() is not None:
         pass
     assert reader.missed == 2
+
+
+def test_the_next_segment_is_waited_for_by_a_record_without_room_and_not_by_age(tmp_path, monkeypatch):
+    writer = writer_of(config_in(tmp_path, segment_max_age_s=0.001))
+    waited = []
+    monkeypatch.setattr(writer._ahead, "take", lambda base, wait_s=0.0: waited.append(wait_s))  # gives none
+    assert writer.append(record(writer, 0))
+    time.sleep(0.002)
+    writer.tick()
+    assert waited == [0.0]
+    while writer.append(record(writer, 0, x=np.ones((1_000, 3)))):
+        pass
+    assert not writer.append(record(writer, 0, x=np.ones((1_000, 3))))
+    writer.tick()
+    assert waited == [0.0, PATIENCE_S, 0.0, 0.0]  # a disk that hangs costs that once
+    writer.close()
 
 
 def test_a_call_larger_than_a_segment_is_refused_alone(tmp_path):

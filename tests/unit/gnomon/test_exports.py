@@ -79,6 +79,12 @@ def test_calls_of_all_models_and_of_one(exports):
     assert query(exports, "select count(*) from pricing")[1] == [(CALLS + 1,)]
 
 
+def test_a_folder_of_a_gateway_or_of_gnomon_up_will_do(tmp_path):
+    gateway_with(tmp_path / "gateway")
+    for folder in (tmp_path / "gateway" / "parquet", tmp_path / "gateway", tmp_path):
+        assert query(folder, "select count(*) from predictions")[1] == [(CALLS + 2,)], folder
+
+
 def test_each_row_of_a_call_is_a_row_with_plain_values(exports):
     names, rows = query(exports, "select sequence, row, * exclude (sequence, row) from pricing_rows order by 1, 2")
     assert len(rows) == sum(1 + call % 3 for call in range(CALLS))
