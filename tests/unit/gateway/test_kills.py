@@ -107,7 +107,8 @@ def test_an_exporter_told_to_stop_while_it_is_still_starting_delivers_what_is_se
     writer = writer_of(config)
     assert writer.append(record(writer, writer.schema(schema()), x=X))
     writer.close()
-    process = subprocess.Popen([sys.executable, "-m", "gateway", "shipper", "--config", str(config.layout.config)])
+    whose = ["--config", str(config.layout.config), "--parent", str(os.getpid())]
+    process = subprocess.Popen([sys.executable, "-m", "gateway", "shipper", *whose])
     while not holds(process, signal.SIGTERM):
         assert process.poll() is None
     process.terminate()
