@@ -38,6 +38,10 @@ class Backlog:
         self._expected_ns.value = max(0, self._expected_ns.value - cost_ns)
         self._calls -= calls
 
+    def revalue(self, more_ns: int) -> None:
+        """What waits is expected to take so much longer than was thought; less where it is negative."""
+        self._expected_ns.value = max(0, self._expected_ns.value + more_ns)
+
     def settle(self) -> None:
         """Nothing waits in a lane: what is left over, where Python has no call either, are errors of estimates."""
         if self._calls == 0:

@@ -52,6 +52,7 @@ LOCK_WAIT_S = 20.0
 MOST_RUN_THREADS = 2
 RETIRE_S = 0.02  # after a switch: what was in flight then has ended, and to free a session holds the interpreter
 SWITCH_S = 0.0005  # a thread that loads gives the interpreter back after this, not after 5 ms
+SYNC_EVERY_NS = 500_000  # with durability "sync": a look at the sockets then costs a wait for the disk
 
 
 def lock_journal(folder: Path) -> int:
@@ -156,6 +157,7 @@ class Worker:
             lanes, server = service.lanes, cast(Server, self.server)
             lanes.flush = partial(_sync_first, journal, lanes.flush)
             lanes.between = partial(_sync_first, journal, lanes.between)
+            lanes.look_ns = SYNC_EVERY_NS
             server.work_now = partial(_sync_after, journal, lanes.turn)
 
     async def run(self) -> None:

@@ -38,6 +38,7 @@ SEQUENCE = "sequence"
 RETRY_S = 0.5  # after a disk that had no room
 UNUSED = ((IDENTITY_CRC_AT + 4, COMMITTED_AT), (NEXT_AT + 8, SEALED_AT), (SEAL_CRC_AT + 4, HEADER_BYTES))
 LOOK_S = 0.05  # how often the window follows the writer
+PAUSE_S = 0.0003  # between its steps: the writer may share the core, and comes first
 
 
 def segment_path(folder: Path, base_sequence: int) -> Path:
@@ -54,14 +55,14 @@ def segments(folder: Path) -> list[Path]:
 
 
 def make_segment(path: Path, segment_bytes: int, *, host: int, slot: int) -> mmap.mmap:
-    """A new file of `segment_bytes`, its blocks allocated and its pages touched, mapped for writing.
+    """A new file of `segment_bytes`, its blocks allocated, mapped for writing. No page of it is in memory yet.
 
     Raises: OSError, with nothing left behind, when the disk has no room.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
     try:
         os.posix_fallocate(descriptor, 0, segment_bytes)
-        memory = mmap.mmap(descriptor, segment_bytes, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)
+        memory = mmap.mmap(descriptor, segment_bytes, flags=mmap.MAP_SHARED)
     except OSError:
         path.unlink()
         raise
@@ -184,7 +185,7 @@ def note_sequence(folder: Path, sequence: int) -> None:
 
 
 class Ahead:
-    """Keeps one spare segment ready and trims ended ones, in a thread of its own: a rotation waits for no disk.
+    """Keeps one spare segment ready, trims and closes ended ones, in a thread of its own: a rotation waits for no disk.
 
     Written by: the thread `journal-files` (sets `_spare`); the writer takes it.
     """
@@ -198,7 +199,7 @@ class Ahead:
         self._spare: mmap.mmap | None = None
         self._writing: mmap.mmap | None = None  # the segment that was taken last
         self._windows: dict[int, Window] = {}  # by the identity of the mapping: of the spare, and of what is written
-        self._ended: queue.SimpleQueue[tuple[Path, int, int]] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[tuple[Path, int, int, mmap.mmap]] = queue.SimpleQueue()
         self._wanted = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="journal-files", daemon=True)
@@ -225,9 +226,9 @@ class Ahead:
         self._wanted.set()
         return spare
 
-    def ended(self, base_sequence: int, size: int, following: int) -> None:
+    def ended(self, base_sequence: int, size: int, following: int, memory: mmap.mmap) -> None:
         """Hands over a sealed segment: `size` bytes of it are in use, and `following` is the next sequence."""
-        self._ended.put((segment_path(self.folder, base_sequence), size, following))
+        self._ended.put((segment_path(self.folder, base_sequence), size, following, memory))
         self._wanted.set()
 
     def stop(self) -> None:
@@ -242,14 +243,16 @@ class Ahead:
 
     def _trim_ended(self) -> None:
         while not self._ended.empty():
-            path, size, following = self._ended.get()
+            path, size, following, memory = self._ended.get()
+            self._windows.pop(id(memory), None)
+            memory.close()
             trim(path, size)
             note_sequence(self.folder, following)
 
     def _run(self) -> None:
         while not self._stopped:
             if not self._wanted.wait(LOOK_S):
-                self._follow()
+                self._follow(self._writing)
                 continue
             self._wanted.clear()
             if self._stopped:
@@ -257,7 +260,7 @@ class Ahead:
             try:
                 self._trim_ended()
                 if self._spare is None:
-                    self._spare = self._made()
+                    self._make()
                 self._tell(None)
             except OSError as error:
                 self._tell(error)
@@ -273,25 +276,21 @@ class Ahead:
             log.warning("journal %s: there is room again", self.folder.name)
         self.failing = error is not None
 
-    def _made(self) -> mmap.mmap:
+    def _make(self) -> None:
         """A spare, of which only the beginning is in memory. Raises: OSError."""
         spare = make_segment(self.folder / AHEAD, self.segment_bytes, host=self.host, slot=self.slot)
-        window, writing = Window(spare), self._writing
-        self._windows = {key: kept for key, kept in self._windows.items() if key == id(writing)}
-        if window.open():
-            self._windows[id(spare)] = window
-        return spare
+        self._windows[id(spare)] = Window(spare)
+        self._spare = spare
+        self._follow(spare)
 
-    def _follow(self) -> None:
-        """Moves the window of the segment that is written to where its writer stands."""
-        writing = self._writing
-        window = self._windows.get(id(writing))
-        if writing is None or window is None:
+    def _follow(self, memory: mmap.mmap | None) -> None:
+        """Moves a segment's window to where its writer stands."""
+        window = self._windows.get(id(memory))
+        if memory is None or window is None:
             return
         try:
-            window.move(committed_bytes(writing))
-        except ValueError:  # the writer has closed it, and takes the next
-            self._windows.pop(id(writing), None)
+            while window.step(committed_bytes(memory)):
+                time.sleep(PAUSE_S)
         except OSError as error:
-            log.warning("journal %s: %s; its segment stays in memory whole", self.folder.name, error)
-            self._windows.pop(id(writing), None)
+            log.warning("journal %s: %s; its writer takes the page faults itself", self.folder.name, error)
+            self._windows.pop(id(memory), None)

@@ -277,9 +277,8 @@ class Writer:
     def _seal(self) -> None:
         if self._memory is not None:
             size = seal(self._memory)
-            self._ahead.ended(self._base, size if self.sequence > self._base else 0, self.sequence)
             self._cells = ()
-            self._memory.close()
+            self._ahead.ended(self._base, size if self.sequence > self._base else 0, self.sequence, self._memory)
             self._memory, self.open.end = None, 0
 
     def _recover(self) -> int:

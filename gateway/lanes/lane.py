@@ -1,6 +1,7 @@
 """A lane: where calls of one version wait, their rows side by side in memory. Compiled code puts them in."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from gateway.servables import Servable
 BUFFER_BYTES = 8 << 20  # of all inputs together at most: pages are taken as they are used
 MOST_ROWS = 65_536
 RUNS_A_LESSON = 16
+WEIGHT = 0.05  # of a run in the average of how long runs really take
+OUTLIER = 4.0  # a run that took more times that average counts as that: somebody else had the core
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -35,6 +38,8 @@ class Lane:
         rows = max(1, min(MOST_ROWS, BUFFER_BYTES // max(1, sum(input_bytes))))
         self._names, self._runs, self._sizes = list(dtypes), 0, 0
         self.row_ns = 0
+        self._stretch = 1.0
+        self._taken = 0  # rows of runs that have not ended
         self._widths = [8, *input_bytes]
         shaped = [((rows, *shapes[name]), dtype) for name, dtype in dtypes.items()]
         self._filled, self._spare = Hall(shaped, most_calls), Hall(shaped, most_calls)
@@ -50,26 +55,28 @@ class Lane:
         self.block[LANE.CALL_LIST], self.block[LANE.ROW_LIST] = hall.places[0], address_of(hall.starts)
         self.block.fill(LANE.BUFFER, hall.places[1:])
 
-    def take(self, batch_run_us: float) -> list[Run]:
-        """All that waits, in runs that are expected to stay within `batch_run_us`; the lane is then empty.
+    def take(self, batch_run_us: float) -> Iterator[Run]:
+        """All that waits, in runs that are expected to stay within `batch_run_us`; the lane is empty with the first.
 
-        The rows stay where they are until the lane is taken from once more.
+        The rows stay where they are until the lane is taken from once more. A run is made when it is its turn: of
+        hundreds that wait, all at once would keep the sockets waiting, too.
         """
         self._filled, self._spare = self._spare, self._filled
         self._open(self._filled)
         count, rows = self.block[LANE.CALLS], self.block[LANE.ROWS]
+        self._taken += rows
         self.block[LANE.CALLS] = self.block[LANE.ROWS] = self.block[LANE.IS_READY] = 0
         bound = self.servable.cost.rows_within(batch_run_us) if self.servable.merges else 1
         if rows <= bound or count == 1:
-            return [self._run(0, count, 0, rows)]
+            yield self._run(0, count, 0, rows)
+            return
         ends = np.append(self._spare.starts[1:count], rows)
-        runs, first, begin = [], 0, 0
+        first, begin = 0, 0
         while first < count:
             last = max(first + 1, int(np.searchsorted(ends, begin + bound, side="right")))
             end = int(ends[last - 1])
-            runs.append(self._run(first, last, begin, end))
+            yield self._run(first, last, begin, end)
             first, begin = last, end
-        return runs
 
     def compute(self, feeds: list[NDArray[Any]], rows: int) -> list[NDArray[Any]]:
         """What the model answers, checked to be as compiled code will read it: row by row, of the sizes it knows.
@@ -89,14 +96,28 @@ class Lane:
         places = [place + width * index for place, width, index in zip(hall.places, self._widths, at, strict=True)]
         return Run(self, hall.calls[first:last], hall.starts[first:last], feeds, end - begin, places)
 
-    def learn(self, stretch: float) -> None:
+    def paced(self, rows: int, busy_ns: int) -> None:
+        """A run of a busy turn: the time from the end of the one before to its own. Reading, answering and refusing
+        are not for nothing, and a machine is not always as fast as it was."""
+        known_ns = rows * self.servable.cost.row_ns()
+        if known_ns:
+            ratio = min(busy_ns / known_ns, OUTLIER * self._stretch)
+            self._stretch += WEIGHT * (ratio - self._stretch)
+
+    def learn(self) -> int:
         """A run of the version has ended: now and then, and when its size was not known, compiled code is told what a
-        row is expected to take at least, with all that is done beside, `stretch` times as long."""
+        row is expected to take, with all that is done beside. How much longer, then, what waits here is to take."""
         self._runs += 1
-        cost = self.servable.cost
+        cost, before_ns = self.servable.cost, self.row_ns
         if self._runs % RUNS_A_LESSON == 1 or cost.sizes != self._sizes:
             self._sizes = cost.sizes
-            self.row_ns = self.block[LANE.ROW_NS] = int(cost.row_ns() * stretch)
+            self.row_ns = self.block[LANE.ROW_NS] = int(cost.row_ns() * self._stretch)
+        return (self.row_ns - before_ns) * (self._taken + self.block[LANE.ROWS])
+
+    def ended(self, rows: int) -> int:
+        """So many rows were run, or will not be: the time that was expected of them."""
+        self._taken -= rows
+        return rows * self.row_ns
 
 
 class Hall:

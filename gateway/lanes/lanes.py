@@ -52,8 +52,8 @@ from gnomon.status import reply_of
 
 log = logging.getLogger(__name__)
 MOST_LANES = 1024
-WEIGHT = 0.1  # of a turn in the average of what turns take beside their runs
-LOOK_NS = 500_000  # so long may a turn go on without a look at the sockets
+LOOK_NS = 100_000  # so long may a turn go on, between two runs, without a look at the sockets
+TURN_NS = 5_000_000  # and so long without a look at whoever else wants the loop
 
 
 def _nothing() -> None:
@@ -77,14 +77,15 @@ class Lanes:
         self._targets: dict[int, Target] = {}
         self._foreseen: dict[str, Foreseen] = {}  # by model, for the route that comes next
         self._kept: list[list[Known]] = []  # forgotten, while calls of them are on their way
+        self._taken: deque[Iterator[Run]] = deque()  # of lanes with calls; a lane's next begins when its last is over
         self._flights: deque[Run] = deque()
         self._flying = 0
         self._next = 0
         self._scheduled = False
-        self._ran_ns, self._stretch = 0, 1.0
         self._run = Block(RUN.SIZE)
         self.flush: Callable[[], None] = _nothing  # sends what was answered
         self.between: Callable[[], None] = _nothing  # the same, and reads what has arrived meanwhile
+        self.look_ns = LOOK_NS
         self.breakers = breakers
         self._ready = (ctypes.c_int64 * MOST_LANES)()
         self._constants = Block(0)
@@ -145,7 +146,7 @@ class Lanes:
         """The version was run, in a lane or by Python."""
         for lane in self._lanes.values():
             if lane.servable is servable:
-                lane.learn(self._stretch)
+                self._backlog.revalue(lane.learn())
 
     def foresee(self, changing: Iterable[Table], servables: Servables) -> Iterator[None]:
         """Makes ready what is known now for routes that are not in force yet, a kind a step: `follow` takes it up."""
@@ -230,7 +231,7 @@ class Lanes:
 
     def _tidy(self) -> None:
         """Lets go of what was forgotten, once no call of it is on its way."""
-        if self._kept and not self._flying and not self._flights and not self._world.get(WORLD.READY):
+        if self._kept and not self._flying and not self._flights and not self._waits():
             self._kept.clear()
             self._numbered = {number: lane for number, lane in self._numbered.items() if lane in self._lanes.values()}
             foreseen = [known for each in self._foreseen.values() for known in each.kinds]
@@ -246,34 +247,44 @@ class Lanes:
             asyncio.get_running_loop().call_soon(self._turn_and_flush)
 
     def turn(self) -> None:
-        """Runs what waits, and answers it."""
+        """Runs what waits, and answers it; what takes long is gone on with in the next."""
         self._scheduled = False
+        self._take()
         began_ns = looked_ns = time.perf_counter_ns()
-        self._ran_ns = 0
-        for run in self._taken():
-            if time.perf_counter_ns() - looked_ns > LOOK_NS:
+        ended_ns = 0
+        while looked_ns - began_ns < TURN_NS and (run := self._next_run()) is not None:
+            if time.perf_counter_ns() - looked_ns > self.look_ns:
                 self.between()
                 looked_ns = time.perf_counter_ns()
             for part in self._alive(run):
                 self._start(part)
-        self._measure(time.perf_counter_ns() - began_ns)
+            if ended_ns and run.ended_ns:
+                run.lane.paced(run.rows, run.ended_ns - ended_ns)
+            ended_ns = run.ended_ns
         self._settle()
 
-    def _measure(self, turn_ns: int) -> None:
-        """How much longer a busy turn takes than its runs: reading, answering and refusing are not for nothing."""
-        if turn_ns > LOOK_NS and self._ran_ns:
-            self._stretch += WEIGHT * (turn_ns / self._ran_ns - self._stretch)
-
-    def _taken(self) -> list[Run]:
-        """The runs of all lanes in which calls wait."""
+    def _take(self) -> None:
+        """The lanes in which calls wait come behind those that were taken before."""
         count = self._world.get(WORLD.READY)
         self._world.set(WORLD.READY, 0)
-        lanes = [self._numbered[number] for number in self._ready[:count]]
-        return [run for lane in lanes for run in lane.take(self._batcher.batch_run_us)]
+        for number in self._ready[:count]:
+            self._taken.append(self._numbered[number].take(self._batcher.batch_run_us))
+
+    def _next_run(self) -> Run | None:
+        while self._taken:
+            run = next(self._taken[0], None)
+            if run is not None:
+                return run
+            self._taken.popleft()
+        return None
+
+    def _waits(self) -> bool:
+        """Whether there are calls in a lane, or taken from one, that no run has answered."""
+        return bool(self._taken or self._world.get(WORLD.READY))
 
     def _settle(self) -> None:
-        if self._world.get(WORLD.READY):
-            self.work()  # what came meanwhile, after whoever else wants the loop
+        if self._waits():
+            self.work()  # what is left and what came meanwhile, after whoever else wants the loop
         elif not self._flights and not self._flying:
             self._backlog.settle()
         self._tidy()
@@ -348,9 +359,8 @@ class Lanes:
         else:
             taken_ns = run.ended_ns - run.started_ns
             run.lane.servable.cost.update(run.rows, taken_ns / 1e3)
-            self._ran_ns += taken_ns
             self._batcher.ran(run.lane.servable, run.rows, taken_ns)
-        self._backlog.done(run.expected_ns)
+        self._backlog.done(run.lane.ended(run.rows))
         if self.breakers is not None and self.breakers.watches(run):
             self.breakers.ran(run, self._dead(run))
         block = self._run

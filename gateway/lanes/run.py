@@ -28,7 +28,6 @@ class Run:
     __slots__ = (
         "calls",
         "ended_ns",
-        "expected_ns",
         "feeds",
         "lane",
         "outputs",
@@ -48,7 +47,6 @@ class Run:
         self.lane, self.calls, self.starts, self.feeds, self.rows = lane, calls, starts, feeds, rows
         self.places = [address_of(array) for array in (calls, *feeds)] if places is None else places
         self.row = int(starts[0])
-        self.expected_ns = rows * lane.row_ns
         self.outputs: list[NDArray[Any]] | Exception = []
         self.started_ns = self.ended_ns = 0
 
