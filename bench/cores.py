@@ -8,11 +8,12 @@ from pathlib import Path
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 NICENESS = 10
+ALLOWED = os.sched_getaffinity(0)  # before anything was pinned
 
 
 def split() -> tuple[set[int], set[int]]:
     """The server's core, and everybody else's; the same where there is only one."""
-    allowed = sorted(os.sched_getaffinity(0))
+    allowed = sorted(ALLOWED)
     return {allowed[0]}, set(allowed[1:]) or {allowed[0]}
 
 

@@ -5,6 +5,7 @@ calls. `trees-bare` is the same model with everything off that can be.
 """
 
 import json
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,6 +50,7 @@ class House:
         self._pair.stop()
 
     def _start(self, workers: int) -> Embedded:
+        cores.pin(os.getpid(), set.union(*cores.split()))  # what is started begins as its users' does
         pair = Embedded(self.folder, workers=workers, gateway_flags=(*WAIT, *self._flags))
         self._registry = RegistryClient(pair.registry)  # one for all routes: a channel costs more than a call
         return pair
@@ -79,6 +81,7 @@ class House:
         """
         server, rest = cores.split()
         workers = self._workers()
+        cores.pin(os.getpid(), rest)  # the benchmark's own threads too
         for other in self.others():
             cores.pin(other, rest)
             cores.give_way(other)

@@ -20,14 +20,13 @@ from gnomon.domain import Version
 from gnomon.errors import ArtifactCorrupt, GnomonError
 
 log = logging.getLogger(__name__)
-NICENESS = 5  # more than the process has; not the most: whoever holds the interpreter lock must come to its end
-LEAST = 19
+NICEST = 19  # what runs when nobody else wants the core
 
 
 def _give_way() -> None:
     """A long slice, too: a short one, as the event loop has it, would let this thread preempt as easily."""
     thread = threading.get_native_id()
-    os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + NICENESS, LEAST))
+    os.setpriority(os.PRIO_PROCESS, thread, NICEST)
     slices.choose(slices.LONGEST_NS)
 
 

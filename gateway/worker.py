@@ -236,13 +236,14 @@ class Worker:
         log.info("loaded %s version %d, %.0f µs a row", *artifact[:2], servable.run_us)
 
     async def _commit(self, state: DesiredState) -> None:
-        """One assignment switches every request that comes after it."""
+        """One assignment switches every request that comes after it; between the steps to it calls are answered."""
         serving = Serving.of(state)
         for _ in self.service.foresee(serving):
             await asyncio.sleep(0)
         for model in state.models:
             if model.route.revision not in self.epochs:
                 self.journal.route(model.route.revision, message_of(model.route).SerializeToString())
+        await asyncio.sleep(0)
         self.epochs = {model.route.revision for model in state.models}
         first = self.service.serving.revision < 0
         self.service.batcher.waits = waits_of(state)

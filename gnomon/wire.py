@@ -9,6 +9,7 @@ import enum
 import functools
 import types
 import typing
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from gnomon.errors import InvalidInput
@@ -72,35 +73,45 @@ def decode(message: Any, kind: type) -> Any:
 
     Raises: InvalidInput, RouteInvalid: from the value's own checks.
     """
-    hints = _hints(kind)
-    present = [field.name for field in dataclasses.fields(kind) if not _left_out(message, field, hints[field.name])]
-    return kind(**{name: _decode_field(message, name, hints[name]) for name in present})
+    found: dict[str, Any] = {}
+    for name, read, absent in _readings(kind):
+        if absent is not None and not message.HasField(name):
+            found |= absent
+        else:
+            found[name] = read(getattr(message, name))
+    return kind(**found)
 
 
-def _left_out(message: Any, field: "dataclasses.Field[Any]", hint: Any) -> bool:
-    has_default = field.default is not dataclasses.MISSING
-    return has_default and dataclasses.is_dataclass(hint) and not message.HasField(field.name)
+@functools.cache
+def _readings(kind: type) -> list[tuple[str, Callable[[Any], Any], dict[str, None] | None]]:
+    """Of each field its name, how it is read, and what stands for one that is not set, where that can be told."""
+    readings = []
+    for field in dataclasses.fields(kind):
+        hint = _hints(kind)[field.name]
+        inner, has_default = _optional(hint), field.default is not dataclasses.MISSING
+        absent: dict[str, None] | None = {field.name: None} if inner is not None else None
+        if absent is None and has_default and dataclasses.is_dataclass(hint):
+            absent = {}
+        readings.append((field.name, _reading(hint if inner is None else inner), absent))
+    return readings
 
 
-def _decode_field(message: Any, name: str, hint: Any) -> Any:
-    inner = _optional(hint)
-    if inner is not None:
-        return _decode_field(message, name, inner) if message.HasField(name) else None
-    item = getattr(message, name)
+def _reading(hint: Any) -> Callable[[Any], Any]:
+    """How an item of this type is read."""
     origin = typing.get_origin(hint)
     if origin is tuple:
-        element = typing.get_args(hint)[0]
-        return tuple(_decode_item(entry, element) for entry in item)
+        element = _reading(typing.get_args(hint)[0])
+        return lambda items: tuple(map(element, items))
     if origin is dict:
-        return dict(item)
-    return _decode_item(item, hint)
+        return dict
+    if dataclasses.is_dataclass(hint):
+        return functools.partial(decode, kind=typing.cast(type, hint))
+    if isinstance(hint, type) and issubclass(hint, enum.IntEnum):
+        return functools.partial(decode_enum, kind=hint)
+    return _as_it_is
 
 
-def _decode_item(item: Any, kind: Any) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return decode(item, typing.cast(type, kind))
-    if isinstance(kind, type) and issubclass(kind, enum.IntEnum):
-        return decode_enum(item, kind)
+def _as_it_is(item: Any) -> Any:
     return item
 
 

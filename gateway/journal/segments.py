@@ -38,7 +38,7 @@ SEQUENCE = "sequence"
 RETRY_S = 0.5  # after a disk that had no room
 UNUSED = ((IDENTITY_CRC_AT + 4, COMMITTED_AT), (NEXT_AT + 8, SEALED_AT), (SEAL_CRC_AT + 4, HEADER_BYTES))
 LOOK_S = 0.05  # how often the window follows the writer
-PAUSE_S = 0.0003  # between its steps: the writer may share the core, and comes first
+PAUSE_S = 0.0001  # between its steps: the writer may share the core, and comes first
 
 
 def segment_path(folder: Path, base_sequence: int) -> Path:

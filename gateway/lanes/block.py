@@ -34,3 +34,8 @@ class Block:
         """An address, and in the next word how many bytes are there."""
         self[field] = self.point(data)
         self[field + 8] = len(data)
+
+
+def signed(value: int) -> int:
+    """The same 64 bits as a number with a sign."""
+    return value - (1 << 64) if value >> 63 else value

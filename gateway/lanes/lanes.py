@@ -21,7 +21,7 @@ from gateway.job import Taken, too_many
 from gateway.journal.format import SEQUENCE_BITS
 from gateway.journal.writer import TensorRecord, Writer
 from gateway.lanes import foresight
-from gateway.lanes.block import Block
+from gateway.lanes.block import Block, signed
 from gateway.lanes.crc_tables import tables
 from gateway.lanes.foresight import Foreseen
 from gateway.lanes.kinds import (
@@ -149,22 +149,29 @@ class Lanes:
                 self._backlog.revalue(lane.learn())
 
     def foresee(self, changing: Iterable[Table], servables: Servables) -> Iterator[None]:
-        """Makes ready what is known now for routes that are not in force yet, a kind a step: `follow` takes it up."""
+        """Makes ready what is known now for routes that are not in force yet, in short steps: `follow` takes it up."""
         foreseen = self._foreseen = {table.route.model: Foreseen(table.route) for table in changing}
         for table in changing:
             kinds = foreseen[table.route.model].kinds
             for before in self._kinds.of_model(table.route.model)[-foresight.MOST_KINDS :]:
                 yield
-                kinds += self._anew(before, table, servables)
+                yield from self._anew(before, table, servables, kinds)
 
-    def _anew(self, before: Known, table: Table, servables: Servables) -> list[Known]:
-        """The kind as the table will have it; none where no arm's calls are known beforehand."""
+    def _anew(self, before: Known, table: Table, servables: Servables, kinds: list[Known]) -> Iterator[None]:
+        """Adds the kind as the table will have it; none where no arm's calls are known beforehand."""
         known = None
         for taken, records in foresight.made_up(before.request, table, servables):
-            if can_take(taken):
-                known = known or kind_block(taken, table, self._unkeyed.address(taken.route.model))
+            if not can_take(taken):
+                continue
+            yield
+            if known is None:
+                known = kind_block(taken, table, self._unkeyed.address(taken.route.model))
+                kinds.append(known)
+                yield
+            sizes = output_bytes(records, taken.inputs.rows)
+            if sizes is not None and self._lane_of(taken, sizes) is not None:
+                yield
                 self._aim(known, taken, records)
-        return [] if known is None else [known]
 
     def follow(self, models: AbstractSet[str], tables: Mapping[str, Table]) -> None:
         """The routes of `models` have changed: what was known of their calls is so no more, but what was foreseen."""
@@ -391,8 +398,3 @@ class Lanes:
         connection = self._world.connections[word_at(stream + STREAM.CONNECTION)]
         self._native.hand_back(stream)
         connection.dispatch()
-
-
-def signed(value: int) -> int:
-    """The same 64 bits as a number with a sign."""
-    return value - (1 << 64) if value >> 63 else value
