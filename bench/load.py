@@ -28,9 +28,6 @@ S_NS = 1_000_000_000
 
 def run(plan: Plan) -> dict[str, Any]:
     """Warm-up, then the run; what it measured. Raises: OSError when the server does not accept."""
-    if plan.core >= 0:
-        os.sched_setaffinity(0, {plan.core})
-    _come_first(plan)
     with Sockets(plan.address, Call.of(plan), plan.connections) as wire:
         if plan.warm_up_s:
             end_ns = time.monotonic_ns() + int(plan.warm_up_s * S_NS)
@@ -40,9 +37,11 @@ def run(plan: Plan) -> dict[str, Any]:
         return _measured(plan, wire)
 
 
-def _come_first(plan: Plan) -> None:
-    """It stands for clients on hosts of their own: who shares its core here waits, as far as the system allows. A
-    closed loop may take the whole core, and leaves the others their share."""
+def place(plan: Plan) -> None:
+    """The process on its core, before all others there, as far as the system allows: it stands for clients, who have
+    hosts of their own. A closed loop may take the whole core, and leaves the others their share."""
+    if plan.core >= 0:
+        os.sched_setaffinity(0, {plan.core})
     slices.choose(slices.SHORTEST_NS)
     if plan.is_open:
         with contextlib.suppress(PermissionError):
@@ -109,6 +108,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"bench.load: {error}", file=sys.stderr)
         return EXIT_USAGE
     try:
+        place(plan)
         result = run(plan)
     except OSError as error:
         print(f"bench.load: {plan.target}: {error}", file=sys.stderr)
