@@ -28,7 +28,7 @@ from gateway.journal.format import (
     WORD,
     JournalCorrupt,
 )
-from gateway.journal.window import Window
+from gateway.journal.window import AHEAD_BYTES, STEP_BYTES, Window
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ RETRY_S = 0.5  # after a disk that had no room
 UNUSED = ((IDENTITY_CRC_AT + 4, COMMITTED_AT), (NEXT_AT + 8, SEALED_AT), (SEAL_CRC_AT + 4, HEADER_BYTES))
 LOOK_S = 0.05  # how often the window follows the writer
 PAUSE_S = 0.0001  # between its steps: the writer may share the core, and comes first
+ZEROS = bytes(STEP_BYTES)
 
 
 def segment_path(folder: Path, base_sequence: int) -> Path:
@@ -195,6 +196,7 @@ class Ahead:
         self.segment_bytes = segment_bytes
         self.host = host
         self.slot = slot
+        self._filled = False  # whether the last segment was: then the next will be
         self.failing = False  # written by whom the disk refused or gave something
         self._spare: mmap.mmap | None = None
         self._writing: mmap.mmap | None = None  # the segment that was taken last
@@ -246,6 +248,7 @@ class Ahead:
             path, size, following, memory = self._ended.get()
             self._windows.pop(id(memory), None)
             memory.close()
+            self._filled = size > self.segment_bytes // 2
             trim(path, size)
             note_sequence(self.folder, following)
 
@@ -279,9 +282,18 @@ class Ahead:
     def _make(self) -> None:
         """A spare, of which only the beginning is in memory. Raises: OSError."""
         spare = make_segment(self.folder / AHEAD, self.segment_bytes, host=self.host, slot=self.slot)
+        self._cache(self.segment_bytes if self._filled else min(AHEAD_BYTES, self.segment_bytes))
         self._windows[id(spare)] = Window(spare)
         self._spare = spare
         self._follow(spare)
+
+    def _cache(self, size: int) -> None:
+        """Writes zeros that are there already, while nobody else writes: the kernel then has pages of the spare in its
+        cache, large ones, in a fifth of the time that faults take to make them one by one. Raises: OSError."""
+        with (self.folder / AHEAD).open("r+b", buffering=0) as file:
+            for at in range(HEADER_BYTES, size, STEP_BYTES):
+                os.pwrite(file.fileno(), ZEROS[: size - at], at)
+                time.sleep(PAUSE_S)
 
     def _follow(self, memory: mmap.mmap | None) -> None:
         """Moves a segment's window to where its writer stands."""

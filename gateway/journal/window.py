@@ -15,7 +15,7 @@ import os
 PAGE: int = mmap.PAGESIZE
 AHEAD_BYTES = 8 << 20
 BEHIND_BYTES = 1 << 20
-STEP_BYTES = 16 << 10  # in one system call: others of the core, and of the process's mappings, wait for it
+STEP_BYTES = 128 << 10  # in one system call: others of the core, and of the process's mappings, wait for it
 MADV_POPULATE_WRITE = 23  # the module has no name for it
 
 _madvise = ctypes.CDLL(None, use_errno=True).madvise
