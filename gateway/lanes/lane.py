@@ -109,9 +109,10 @@ class Lane:
         row is expected to take, with all that is done beside. How much longer, then, what waits here is to take."""
         self._runs += 1
         cost, before_ns = self.servable.cost, self.row_ns
-        if self._runs % RUNS_A_LESSON == 1 or cost.sizes != self._sizes:
-            self._sizes = cost.sizes
-            self.row_ns = self.block[LANE.ROW_NS] = int(cost.row_ns() * self._stretch)
+        if self._runs % RUNS_A_LESSON != 1 and cost.sizes == self._sizes:
+            return 0
+        self._sizes = cost.sizes
+        self.row_ns = self.block[LANE.ROW_NS] = int(cost.row_ns() * self._stretch)
         return (self.row_ns - before_ns) * (self._taken + self.block[LANE.ROWS])
 
     def ended(self, rows: int) -> int:

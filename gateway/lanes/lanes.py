@@ -145,8 +145,8 @@ class Lanes:
     def learned(self, servable: Servable) -> None:
         """The version was run, in a lane or by Python."""
         for lane in self._lanes.values():
-            if lane.servable is servable:
-                self._backlog.revalue(lane.learn())
+            if lane.servable is servable and (more_ns := lane.learn()):
+                self._backlog.revalue(more_ns)
 
     def foresee(self, changing: Iterable[Table], servables: Servables) -> Iterator[None]:
         """Makes ready what is known now for routes that are not in force yet, in short steps: `follow` takes it up."""
@@ -279,8 +279,7 @@ class Lanes:
 
     def _next_run(self) -> Run | None:
         while self._taken:
-            run = next(self._taken[0], None)
-            if run is not None:
+            if (run := next(self._taken[0], None)) is not None:
                 return run
             self._taken.popleft()
         return None
