@@ -91,6 +91,8 @@ def beside(other: Told, stable: int, counted: Sequence[Counted], span: Span) -> 
 def _arm(version: int, against: int, ours: Counted, theirs: Counted) -> ArmDrift:
     rows, rows_against = int(ours[1].sum()), int(theirs[1].sum())
     arm = ArmDrift(name=ours[0].name, version=version, against=against, rows=rows, rows_against=rows_against)
+    if "categorical" in (ours[0].kind, theirs[0].kind):  # names have no order, and their slots no edges
+        return arm
     try:
         ks, psi = ks_between(*ours, *theirs), psi_between(*ours, *theirs)
     except NotEnoughSamples:

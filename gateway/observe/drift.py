@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.journal.columns import Group
-from gateway.journal.format import INPUT, OUTPUT
-from gateway.observe.scores import column_of, table_of
 from gateway.observe.together import Together
+from gateway.observe.watched import Watched
 from gnomon.evidence import DriftTick
 from gnomon.stats.binner import Binner
-from gnomon.stats.profile import Monitor, Profile
+from gnomon.stats.profile import Profile
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,6 @@ class Tick:
 
 Version = tuple[str, int]
 ProfileOf = Callable[[str, int], Profile | None]
-Tables = dict[tuple[int, int], NDArray[Any] | None]  # by (direction, index)
 
 
 class Drift:
@@ -82,20 +80,22 @@ class Drift:
                 self._count(binner, version, group.where(group.headers["version"] == version))
 
     def _count(self, binner: Binner, version: int, group: Group) -> None:
-        blocks = list(_blocks(binner.profile, group))
+        watched = Watched.of(binner.profile, group)
         tick_of = (group.headers["arrived_unix_ns"] // np.uint64(round(self.tick_s * 1e9))).astype(np.int64)
         for tick in np.unique(tick_of).tolist():
             chosen = tick_of == tick
-            rows = int(chosen.sum()) * (blocks[0][1].shape[1] if blocks else 1)
+            rows = int(chosen.sum()) * watched.rows
             if tick <= self._closed.get((group.model, version), -1):
                 self.late += rows
                 continue
             key = TickKey(group.model, version, tick)
             found = self._tick(key, binner.profile.slots)
             found.rows += rows
-            self.together.add(key, binner.profile, blocks, chosen)
-            for monitors, block in blocks:
+            self.together.add(key, binner.profile, watched, chosen)
+            for monitors, block in watched.blocks:
                 binner.count(block[chosen].reshape(-1, block.shape[2]), monitors, found.counts)
+            for each in watched.alone:
+                binner.count_column(each.column(chosen), each.monitor, found.counts)
 
     def _tick(self, key: TickKey, slots: int) -> Tick:
         found = self.ticks.get(key)
@@ -200,29 +200,3 @@ class Drift:
 def _split(rows: list[list[Any]]) -> Iterator[tuple[Any, ...]]:
     for row in rows:
         yield (*row[:3], row[3:])
-
-
-def _blocks(profile: Profile, group: Group) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """(monitors, (n, rows of a call, monitors) float32) for each run of neighbouring monitors that the frames have."""
-    tables = {(place.direction, place.index): table_of(group, place) for place in group.places}
-    columns = [_column(monitor, group, tables) for monitor in profile.monitors]
-    first = 0
-    while first < len(columns):
-        stop = first
-        while stop < len(columns) and _beside(columns[first], columns[stop]):
-            stop += 1
-        if stop > first:
-            yield slice(first, stop), np.stack([column for column in columns[first:stop] if column is not None], axis=2)
-        first = max(stop, first + 1)
-
-
-def _beside(one: NDArray[Any] | None, other: NDArray[Any] | None) -> bool:
-    return one is not None and other is not None and one.shape == other.shape
-
-
-def _column(monitor: Monitor, group: Group, tables: Tables) -> NDArray[np.float32] | None:
-    """What a monitor watches, (n, rows of a call); None for a tensor that is not here, or is not of numbers."""
-    direction, kind = (OUTPUT, "outputs") if monitor.is_score else (INPUT, "inputs")
-    names = [tensor["name"] for tensor in group.schema.get(kind, [])]
-    table = tables.get((direction, names.index(monitor.tensor))) if monitor.tensor in names else None
-    return None if table is None else column_of(table, monitor.column)

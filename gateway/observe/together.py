@@ -1,8 +1,9 @@
 """How alike the rows of one call are: sums over calls of many rows, by sub-window, for drift's design effect.
 
 Rows of one call are one caller's. What their likeness does to a count is told by the variance between calls of Y, how
-many of a call's r rows are above the reference's median. Kept are `gnomon.stats.design.CallSums`: whole numbers, added
-over workers and sub-windows as the counts are. Calls of one row have no likeness to tell and are passed over.
+many of a call's r rows are above the reference's median (of names: have its commonest). Kept are
+`gnomon.stats.design.call_sums`: whole numbers, added over workers and sub-windows as the counts are. Calls of one row
+have no likeness to tell and are passed over.
 """
 
 import base64
@@ -12,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.observe.watched import Alone, Watched
 from gnomon.evidence import DriftCalls
 from gnomon.stats.design import call_sums
 from gnomon.stats.profile import Monitor, Profile
 
 Key = tuple[str, int, int]  # model, version, tick
-Block = tuple[slice, NDArray[np.float32]]  # monitors, and (calls, rows of a call, monitors) of what they watch
 
 
 class Together:
@@ -27,15 +28,17 @@ class Together:
         self.sums: dict[Key, NDArray[np.int64]] = {}
         self._medians: dict[tuple[str, int], NDArray[np.float32]] = {}
 
-    def add(self, key: Key, profile: Profile, blocks: Sequence[Block], chosen: NDArray[np.bool_]) -> None:
-        """Counts the `chosen` (calls,) of a version's blocks in one sub-window."""
-        rows = blocks[0][1].shape[1] if blocks else 1
+    def add(self, key: Key, profile: Profile, watched: Watched, chosen: NDArray[np.bool_]) -> None:
+        """Counts the `chosen` (calls,) of a version in one sub-window."""
+        rows = watched.rows
         if rows < 2:
             return
         medians = self._medians_of(key[:2], profile)
         above = np.zeros((int(chosen.sum()), len(profile.monitors)), np.int64)
-        for monitors, block in blocks:
+        for monitors, block in watched.blocks:
             above[:, monitors] = (block[chosen] >= medians[monitors]).sum(axis=1)
+        for each in watched.alone:
+            above[:, each.monitor] = _upper(profile.monitors[each.monitor], each)[chosen].sum(axis=1)
         added = call_sums(above, np.full(len(above), rows, np.int64))
         self.sums[key] = self.sums.get(key, 0) + added
 
@@ -78,3 +81,13 @@ def _median(monitor: Monitor) -> float:
     if not len(reached):
         return np.inf
     return float(monitor.edges[int(np.abs(reached - monitor.counts[:-1].sum() / 2).argmin())])
+
+
+def _upper(monitor: Monitor, each: Alone) -> NDArray[np.bool_]:
+    """Which values are above the reference's median; of names, which are its commonest."""
+    if monitor.categories is None:
+        return np.asarray(each.values >= _median(monitor))
+    commonest = monitor.categories.values[0] if monitor.categories.values else None
+    if each.labels is not None:
+        return np.asarray(each.values == (each.labels.index(commonest) if commonest in each.labels else -2))
+    return np.asarray(each.values == (commonest if isinstance(commonest, int | float) else np.nan))
