@@ -13,7 +13,7 @@ import pytest
 from gnomon.cli.embedded import Embedded
 from gnomon.client import GatewayClient, RegistryClient
 from gnomon.domain import Arm, Role, RolloutState, Route, Stage
-from gnomon.errors import GateNotPassed, IllegalTransition
+from gnomon.errors import GateNotPassed, IllegalTransition, ModelNotFound
 from gnomon.rollout import Guard, Policy, Rollout, Step
 from tests import models
 from tests.calling import Caller
@@ -209,6 +209,11 @@ def test_a_tripped_arm_is_told_of_and_so_are_the_calls_that_stable_answers_for_i
     traced = [house.gateway.trace(prediction).why for prediction in caller.answered[-20:]]
     moved = {(why.epoch, why.version, why.weight_bp, why.bucket < 5_000) for why in traced if why.rule == "breaker"}
     assert moved == {(revision, 1, 0, True)}
+
+
+def test_disagreements_of_a_model_that_nobody_knows_are_not_an_empty_table(house: House) -> None:
+    with pytest.raises(ModelNotFound, match="'nobody' is not served here"):
+        house.gateway.disagreements("nobody")
 
 
 def test_a_version_that_cannot_be_loaded_stops_the_rollout(house: House) -> None:
