@@ -136,7 +136,7 @@ def _segments(canary: Sequence[ArmStats], stable: dict[int, ArmStats], place: in
 def _segment(canary: ArmStats, stable: ArmStats | None, place: int) -> Segment:
     """(events of the canary, events of both, the canary's share of calls) of one epoch.
 
-    The share is that of the calls seen, not of the route: a breaker, a gateway that took the route later, or failed calls
+    The share is that of the calls seen, not of the route: a breaker, a late gateway, or failed calls
     change who had how many. It keeps alpha as well as the route's does (docs/simulations.md, decision 74).
     """
     beside = stable if stable is not None and len(stable.over) > place else None
