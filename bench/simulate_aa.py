@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bench import simulate_rules as rules
 from bench.simulate_rules import Counts, Firsts
 from bench.simulate_table import Table, often, percent, upper_bound
-from bench.simulate_traffic import SIGMA, Arms, arms, share_over, share_over_at, weather
+from bench.simulate_traffic import CALLS_A_SECOND, SIGMA, Arms, arms, share_over, share_over_at, weather
 
 ALPHA = 0.05
 BAR = math.log(1 / ALPHA)
@@ -26,6 +26,7 @@ def run(runs: int, looks: int) -> Iterator[Table]:
     yield _errors(runs, looks)
     yield _policy(runs, looks)
     yield _assumptions(runs, looks)
+    yield _stalls(runs, looks)
 
 
 def _gather(column: Column, runs: int, looks: int, seed: int) -> dict[str, Firsts]:
@@ -187,3 +188,30 @@ def _assumptions(runs: int, looks: int) -> Table:
         " arm slow, it counts as several bad events, and alpha is no longer kept at the limit itself; a margin helps."
     )
     return _stopped("Where the assumption breaks", columns, max(runs // 4, 1), looks, 500, note)
+
+
+def _stalls(runs: int, looks: int) -> Table:
+    """Stalls of the whole service, each of which makes the calls of a moment slow, whichever arm has them."""
+
+    def stalls(size: int) -> Column:
+        def column(rng: np.random.Generator, runs: int, looks: int) -> dict[str, Firsts]:
+            calls = arms(rng, runs, looks, SHARE)
+            both = np.minimum(size * rng.poisson(CALLS_A_SECOND * SLOW / size, (runs, looks)), CALLS_A_SECOND)
+            slow = rng.hypergeometric(calls.canary, calls.stable, both)
+            stable = both - slow
+            realised = rules.label_realised(slow, stable, calls.canary, calls.stable, 1.0, BAR)
+            return {
+                "budget at stable's old p99, `exceedance_log_e`": rules.exceedance(slow, calls.canary, SLOW, BAR),
+                "e-process, `label_log_e`, ratio 1": rules.label(slow, stable, SHARE, 1.0, BAR),
+                "e-process, the same with the share of calls seen, as gates do": realised,
+                "e-process, `label_log_e`, ratio 1.3": rules.label(slow, stable, SHARE, 1.3, BAR),
+            }
+
+        return column
+
+    columns = {f"slow at once: {size}": stalls(size) for size in (1, 30, 300)}
+    note = (
+        "Either arm's slow calls come in bursts here too. Yet chance deals each call to its arm, whatever the moment:"
+        " given the stalls, the labels are independent, and a comparison of arms keeps alpha."
+    )
+    return _stopped("Stalls that hit both arms", columns, runs, looks, 600, note)

@@ -46,6 +46,21 @@ def label(canary: Counts, stable: Counts, share: float, ratio: float, bar: float
     return exceedance(canary, canary + stable, label_share(share, ratio), bar, bets)
 
 
+def label_realised(
+    canary: Counts, stable: Counts, canary_calls: Counts, stable_calls: Counts, ratio: float, bar: float
+) -> Firsts:
+    """The same with the canary's share of the calls so far, at each look, in place of the route's."""
+
+    def rule(canary: Counts, stable: Counts, canary_calls: Counts, stable_calls: Counts) -> Firsts:
+        bad, every = canary.cumsum(axis=1), (canary + stable).cumsum(axis=1)
+        n, m = canary_calls.cumsum(axis=1), stable_calls.cumsum(axis=1)
+        due = (n * ratio / (n * ratio + m))[..., None]
+        made = bad[..., None] * np.log(MORE.odds) - every[..., None] * np.log1p((MORE.odds - 1) * due)
+        return first(log_mean(made, MORE) >= bar)
+
+    return _in_parts(rule, canary, stable, canary_calls, stable_calls)
+
+
 def difference(
     bad: Counts, n: Counts, stable_bad: Counts, stable_n: Counts, share: float, margin: float, center: float, bar: float
 ) -> Firsts:

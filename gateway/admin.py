@@ -96,7 +96,10 @@ class Admin(gateway_pb2_grpc.GatewayServicer):
 
     @unary
     async def ListDisagreements(self, request: Any, context: Any) -> pb.Disagreements:
-        return pb.Disagreements(found=disagreements(self.layout, request.model, request.version))
+        found = list(disagreements(self.layout, request.model, request.version))
+        if not found and self.desired.model(request.model) is None:
+            raise ModelNotFound(f"model {request.model!r} is not served here")
+        return pb.Disagreements(found=found)
 
     def _find(self, prediction_id: str, request_id: str) -> pb.PredictionTrace:
         """Raises: InvalidInput, PredictionNotFound, Unavailable."""

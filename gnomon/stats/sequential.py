@@ -52,8 +52,6 @@ from gnomon.stats.sequential_paired import PairedVerdict, paired_verdict
 from gnomon.stats.sequential_quantile import quantile_interval
 from gnomon.stats.sequential_share import compliance_log_e, exceedance_interval, exceedance_log_e
 
-noninferiority_log_e = label_compliance_log_e  # its first name
-
 __all__ = [
     "Compared",
     "DifferenceEvidence",
@@ -78,7 +76,6 @@ __all__ = [
     "mean_compliance_log_e",
     "mean_interval",
     "mean_log_e",
-    "noninferiority_log_e",
     "paired_verdict",
     "quantile_compliance_log_e",
     "quantile_interval",

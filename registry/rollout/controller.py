@@ -9,12 +9,13 @@ import dataclasses
 import logging
 from collections.abc import Callable
 
-from gnomon.domain import Role, Route
-from gnomon.errors import StaleRevision
+from gnomon.domain import Role, RolloutState, Route
+from gnomon.errors import IllegalTransition, StaleRevision
 from gnomon.evidence import Outcome
 from gnomon.plan import check_can_finish
 from gnomon.rollout import GateVerdict, Phase, Policy, Rollout
 from registry.changes import Changes
+from registry.rollout import waits
 from registry.rollout.decide import Action, Advance, Hold, Promote, Snapshot, Stop, Wait, next_action
 from registry.rollout.distances import AllApart, Arm, is_asked, measure
 from registry.rollout.evidence import Realised, epochs_of, frozen_of
@@ -96,7 +97,11 @@ class Controller:
         return await self._by_hand(self._ledger.pause, model, reason, actor)
 
     async def resume(self, model: str, reason: str, actor: str) -> Rollout:
-        """The step goes on, its clock anew. Raises: as `abort`, or it is not paused."""
+        """The step goes on, its clock anew. Raises: as `abort`, or it is not paused, or a breaker is not closed."""
+        rollout = await self.get(model)
+        tripped = waits.breaker(rollout, self._stats.gateways())
+        if rollout.state is RolloutState.PAUSED and tripped is not None:
+            raise IllegalTransition(f"rollout {rollout.id} of {model!r} cannot be resumed yet: {tripped.reason}")
         return await self._by_hand(self._ledger.resume, model, reason, actor)
 
     async def promote(self, model: str, reason: str, actor: str) -> Rollout:

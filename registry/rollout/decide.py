@@ -69,12 +69,12 @@ Action = Wait | Advance | Promote | Hold | Stop
 
 
 def next_action(snapshot: Snapshot) -> Action:
-    """Stop on a failed load, breaker or gate; go on when every gate passed; at the end of the step's time, as it says.
+    """Stop on a failed load or gate; pause on a breaker; go on when every gate passed; out of time, as the step says.
 
     A gate may fail on what some gateways have counted, but none passes before every known gateway serves the step's
     route and reports. A rollout that is paused only goes back.
     """
-    refused = _load_failure(snapshot) or _tripped(snapshot)
+    refused = _load_failure(snapshot)
     if refused is not None:
         return refused
     verdicts = _verdicts(snapshot)
@@ -83,6 +83,9 @@ def next_action(snapshot: Snapshot) -> Action:
         return Stop(gate=failed.gate, reason=failed.reason, verdicts=verdicts)
     if snapshot.ongoing.rollout.state is RolloutState.PAUSED:
         return Wait(verdicts=verdicts)
+    tripped = next((verdict for verdict in verdicts if verdict.gate == waits.BREAKER), None)
+    if tripped is not None:
+        return Hold(gate=tripped.gate, reason=tripped.reason, verdicts=verdicts)
     if all(verdict.verdict == PASS for verdict in verdicts):
         return _onward(snapshot, verdicts)
     return _timed_out(snapshot, verdicts) or Wait(verdicts=verdicts)
@@ -98,8 +101,10 @@ def stable_before(snapshot: Snapshot) -> Frozen | None:
 
 def _verdicts(snapshot: Snapshot) -> tuple[GateVerdict, ...]:
     ongoing, rollout = snapshot.ongoing, snapshot.ongoing.rollout
-    evidence = evidence_of(rollout, snapshot.arms, snapshot.pairs, snapshot.realised)
+    trips = waits.trips_of(rollout, snapshot.gateways)
+    evidence = evidence_of(rollout, snapshot.arms, snapshot.pairs, snapshot.realised, [trip for _, trip in trips])
     waiting = (
+        waits.breaker(rollout, snapshot.gateways),
         waits.gateways(snapshot.gateways, epoch_of(rollout), snapshot.now_s - snapshot.late_s),
         waits.time(rollout, snapshot.now_s - snapshot.began_s),
         waits.approval(rollout),
@@ -119,33 +124,14 @@ def _onward(snapshot: Snapshot, verdicts: tuple[GateVerdict, ...]) -> Action:
     return Advance(step=step, frozen=frozen, reason=reason, verdicts=verdicts)
 
 
-def _at_step(snapshot: Snapshot) -> list[Seen]:
-    """Gateways that serve the running step's route."""
-    epoch = epoch_of(snapshot.ongoing.rollout)
-    return [seen for seen in snapshot.gateways if seen.status.applied_revision >= epoch]
-
-
 def _load_failure(snapshot: Snapshot) -> Stop | None:
     """A gateway that cannot load the candidate, said of this step's route: older words may be of an older try."""
     rollout = snapshot.ongoing.rollout
-    for seen in _at_step(snapshot):
+    for seen in waits.at_step(rollout, snapshot.gateways):
         for failure in seen.status.failures:
-            ours = (failure.model, failure.version) == (rollout.model, rollout.version)
-            if ours and seen.at_s >= snapshot.began_s:
+            if (failure.model, failure.version) == (rollout.model, rollout.version):
                 reason = f"gateway {seen.status.gateway_id} could not load version {rollout.version}: {failure.reason}"
                 return Stop(gate="load", reason=reason)
-    return None
-
-
-def _tripped(snapshot: Snapshot) -> Stop | None:
-    """A worker that leads the candidate's calls to stable under this step's route. One without the arm forgot trips."""
-    rollout = snapshot.ongoing.rollout
-    for seen in _at_step(snapshot):
-        for trip in seen.status.trips:
-            if (trip.model, trip.version) == (rollout.model, rollout.version):
-                said = f"{trip.bad} of {trip.calls} calls were bad, mostly {trip.reason}"
-                where = f"worker {trip.slot} of gateway {seen.status.gateway_id}"
-                return Stop(gate="breaker", reason=f"{where} tripped version {trip.version}: {said}")
     return None
 
 

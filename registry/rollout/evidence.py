@@ -3,12 +3,13 @@
 A count that was not taken is not a zero: calls without the threshold a gate needs do not enter that gate at all.
 """
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gnomon.domain import ALL_BP, Role
-from gnomon.evidence import ArmStats, Histogram, PairStats
+from gnomon.evidence import ArmStats, Histogram, PairStats, Trip
 from gnomon.plan import P99_CALLS
 from gnomon.rollout import BEGINNINGS, Rollout
 from gnomon.stats import latency
@@ -74,7 +75,11 @@ def epoch_of(rollout: Rollout) -> int:
 
 
 def evidence_of(
-    rollout: Rollout, arms: Sequence[ArmStats], pairs: Sequence[PairStats], realised: Sequence[Realised] = ()
+    rollout: Rollout,
+    arms: Sequence[ArmStats],
+    pairs: Sequence[PairStats],
+    realised: Sequence[Realised] = (),
+    trips: Sequence[Trip] = (),
 ) -> Evidence:
     """Evidence from the counts of the rollout's epochs, each added over gateways.
 
@@ -92,7 +97,7 @@ def evidence_of(
         over_budget=_over_budget(canary, now),
         over_tau=_segments(canary, stable, TAU),
         over_median=_segments(canary, stable, MEDIAN),
-        canary_errors=_errors(canary, now),
+        canary_errors=_with_trips(_errors(canary, now), trips),
         disagreements=_disagreements(paired, now),
         slow_runs=_slow_runs(paired, stable, ratio, now) if ratio is not None else Events(),
         run_bound_us=_run_bound_us(stable.get(now), ratio) if ratio is not None else None,
@@ -129,7 +134,11 @@ def _segments(canary: Sequence[ArmStats], stable: dict[int, ArmStats], place: in
 
 
 def _segment(canary: ArmStats, stable: ArmStats | None, place: int) -> Segment:
-    """(events of the canary, events of both, the canary's share of calls) of one epoch."""
+    """(events of the canary, events of both, the canary's share of calls) of one epoch.
+
+    The share is that of the calls seen, not of the route: a breaker, a late gateway, or failed calls
+    change who had how many. It keeps alpha as well as the route's does (docs/simulations.md, decision 74).
+    """
     beside = stable if stable is not None and len(stable.over) > place else None
     answered = canary.answered + (beside.answered if beside else 0)
     events = canary.over[place] + (beside.over[place] if beside else 0)
@@ -160,6 +169,15 @@ def _errors(arms: Sequence[ArmStats], now: int) -> Events:
         n=sum(arm.answered + arm.failed for arm in arms),
         in_step=sum(arm.answered + arm.failed for arm in arms if arm.epoch == now),
     )
+
+
+def _with_trips(events: Events, trips: Sequence[Trip]) -> Events:
+    """What tripped breakers counted as bad, where that is more: also timeouts and answers that are no numbers.
+
+    Workers that did not trip tell nothing of those, so this is a count too low, which never stops a good version.
+    """
+    n = max(events.n, sum(trip.calls for trip in trips))
+    return dataclasses.replace(events, bad=max(events.bad, sum(trip.bad for trip in trips)), n=n)
 
 
 def _disagreements(pairs: Sequence[PairStats], now: int) -> Events:

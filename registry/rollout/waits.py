@@ -1,10 +1,34 @@
-"""What a step waits for besides its gates: gateways that serve it and report, time, and somebody's yes. Pure."""
+"""What a step waits for besides its gates: gateways that serve it and report, breakers, time, somebody's yes. Pure."""
 
 from collections.abc import Sequence
 
+from gnomon.evidence import Trip
 from gnomon.rollout import GateVerdict, Rollout
+from registry.rollout.evidence import epoch_of
 from registry.rollout.gates import NEED_MORE, PASS
 from registry.stats import Seen
+
+BREAKER = "breaker"
+
+
+def at_step(rollout: Rollout, seen: Sequence[Seen]) -> list[Seen]:
+    """Gateways that serve the running step's route."""
+    return [each for each in seen if not _behind(each, epoch_of(rollout))]
+
+
+def trips_of(rollout: Rollout, seen: Sequence[Seen]) -> list[tuple[str, Trip]]:
+    """(gateway, trip) of each worker that leads the candidate's calls to stable under the running step's route."""
+    told = [(each.status.gateway_id, trip) for each in at_step(rollout, seen) for trip in each.status.trips]
+    return [(name, trip) for name, trip in told if (trip.model, trip.version) == (rollout.model, rollout.version)]
+
+
+def breaker(rollout: Rollout, seen: Sequence[Seen]) -> GateVerdict | None:
+    """The first worker whose breaker has not closed again; None where all have, or none has tripped."""
+    for name, trip in trips_of(rollout, seen):
+        said = f"{trip.bad} of {trip.calls} calls were bad, mostly {trip.reason}"
+        reason = f"worker {trip.slot} of gateway {name} tripped version {trip.version}: {said}"
+        return GateVerdict(gate=BREAKER, verdict=NEED_MORE, seen=trip.calls, reason=reason)
+    return None
 
 
 def gateways(seen: Sequence[Seen], epoch: int, heard_since_s: float) -> GateVerdict | None:

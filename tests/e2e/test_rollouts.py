@@ -13,7 +13,7 @@ import pytest
 from gnomon.cli.embedded import Embedded
 from gnomon.client import GatewayClient, RegistryClient
 from gnomon.domain import Arm, Role, RolloutState, Route, Stage
-from gnomon.errors import GateNotPassed
+from gnomon.errors import GateNotPassed, IllegalTransition, ModelNotFound
 from gnomon.rollout import Guard, Policy, Rollout, Step
 from tests import models
 from tests.calling import Caller
@@ -49,6 +49,10 @@ class House:
             return self.registry.start_rollout(name, 2, policy, actor="test")
         except GateNotPassed:
             return None
+
+    def paused(self, name: str) -> Rollout | None:
+        rollout = self.registry.get_rollout(name)
+        return rollout if rollout.state is RolloutState.PAUSED else None
 
     def ended(self, name: str) -> Rollout | None:
         rollout = self.registry.get_rollout(name)
@@ -164,16 +168,30 @@ def the_list_of_what_it_answered_is_exact(house: House, ended: Rollout, caller: 
     print(f"the last of {len(told)} calls that version 2 answered came {last_ms:.0f} ms after it was stopped")
 
 
-def test_a_canary_that_fails_is_tripped_at_once_and_goes_back(house: House) -> None:
-    """By its breaker alone: a gate on errors would say the same a moment earlier or later."""
+def test_a_canary_that_fails_is_tripped_at_once_and_the_rollout_pauses(house: House) -> None:
+    """By its breaker alone: no gate of the policy counts errors."""
     house.model("failing", models.scaled(1.0), models.failing())
     policy = Policy(steps=(canary(2_000, 1_000_000), canary(10_000, 50)), p99_budget_us=1_000_000)
-    ended, caller = house.roll_out("failing", policy)
-    assert (ended.state, ended.gate) == (RolloutState.STOPPED, "breaker")
-    assert "tripped version 2: 4 of" in ended.reason
-    assert ended.reason.endswith("mostly failed")
+    until(lambda: house.started("failing", policy))
+    with Caller(house.pair.gateway, "failing") as caller:
+        paused = until(lambda: house.paused("failing"))
+        with pytest.raises(IllegalTransition, match="cannot be resumed yet: worker"):
+            house.registry.resume_rollout("failing", reason="", actor="test")
+    assert paused.gate == "breaker"
+    assert "tripped version 2: 4 of" in paused.reason
+    assert paused.reason.endswith("mostly failed")
+    assert "breaker" in {verdict.gate for verdict in paused.decisions[-1].verdicts}
     assert caller.errors == [grpc.StatusCode.INTERNAL] * 4
+    house.registry.abort_rollout("failing", reason="it fails", actor="test")
+    assert house.arms("failing") == [(1, Role.STABLE, 10_000)]
     until(lambda: not house.gateway.status().trips)
+
+
+def test_a_canary_that_fails_goes_back_by_the_gate_that_counts_errors(house: House) -> None:
+    house.model("erring", models.scaled(1.0), models.failing())
+    ended, caller = house.roll_out("erring", Policy(steps=(canary(2_000, 1_000_000),), max_error_share=0.01))
+    assert (ended.state, ended.gate) == (RolloutState.STOPPED, "errors")
+    assert caller.errors == [grpc.StatusCode.INTERNAL] * 4
 
 
 def test_a_tripped_arm_is_told_of_and_so_are_the_calls_that_stable_answers_for_it(house: House) -> None:
@@ -191,6 +209,11 @@ def test_a_tripped_arm_is_told_of_and_so_are_the_calls_that_stable_answers_for_i
     traced = [house.gateway.trace(prediction).why for prediction in caller.answered[-20:]]
     moved = {(why.epoch, why.version, why.weight_bp, why.bucket < 5_000) for why in traced if why.rule == "breaker"}
     assert moved == {(revision, 1, 0, True)}
+
+
+def test_disagreements_of_a_model_that_nobody_knows_are_not_an_empty_table(house: House) -> None:
+    with pytest.raises(ModelNotFound, match="'nobody' is not served here"):
+        house.gateway.disagreements("nobody")
 
 
 def test_a_version_that_cannot_be_loaded_stops_the_rollout(house: House) -> None:

@@ -8,7 +8,7 @@ import pytest
 from gnomon.domain import Role, RolloutState
 from gnomon.evidence import LoadFailure, Trip
 from gnomon.rollout import Policy
-from registry.rollout.decide import Advance, Promote, Snapshot, Stop, Wait, next_action
+from registry.rollout.decide import Advance, Hold, Promote, Snapshot, Stop, Wait, next_action
 from registry.rollout.evidence import evidence_of, frozen_of
 from registry.store.rollouts import Frozen, Ongoing
 from tests.unit.registry.situations import CANARY, POLICY, SHADOW, arm, gateway, pairs, rollout
@@ -106,10 +106,10 @@ STOPS: dict[str, tuple[Snapshot, str, str]] = {
         "p99_vs_stable",
         "40 of 49 calls slower than stable's p99 of 4000 us came from the candidate",
     ),
-    "a worker whose breaker has tripped": (
-        snapshot(1, **GOOD_CANARY, gateways=(gateway(99, at_s=100.5), gateway(11, 99.0, name="g2", trips=(TRIPPED,)))),
-        "breaker",
-        "worker 3 of gateway g2 tripped version 2: 4 of 90 calls were bad, mostly non_finite",
+    "a breaker that has seen what no gate counts": (
+        snapshot(1, **GOOD_CANARY, gateways=(gateway(11, trips=(dataclasses.replace(TRIPPED, bad=40),)),)),
+        "errors",
+        "40 of 400 calls failed",
     ),
     "silence": (snapshot(now_s=160.0), "timeout", "SHADOW 100 %: no verdict after 60 s; disagreement: 0 of 0"),
     "no gateway at all": (snapshot(now_s=160.0, gateways=()), "timeout", "no gateway has reported yet"),
@@ -127,6 +127,32 @@ def test_what_stops_a_rollout(seen: Snapshot, gate: str, words: str) -> None:
     assert isinstance(action, Stop)
     assert action.gate == gate
     assert words in action.reason
+
+
+TRIPS = {**GOOD_CANARY, "gateways": (gateway(99, at_s=100.5), gateway(11, 99.0, name="g2", trips=(TRIPPED,)))}
+
+
+def test_a_worker_whose_breaker_has_tripped_pauses_a_rollout_with_what_it_rests_on() -> None:
+    action = next_action(snapshot(1, **TRIPS))
+    assert isinstance(action, Hold)
+    assert action.gate == "breaker"
+    assert action.reason == "worker 3 of gateway g2 tripped version 2: 4 of 90 calls were bad, mostly non_finite"
+    assert {"breaker", "errors", "p99_vs_stable"} <= {verdict.gate for verdict in action.verdicts}
+
+
+def test_a_rollout_paused_on_a_breaker_has_all_the_time_there_is() -> None:
+    assert isinstance(next_action(snapshot(1, state=RolloutState.PAUSED, **TRIPS, now_s=1e6)), Wait)
+
+
+def test_a_rollout_paused_on_a_breaker_goes_back_on_evidence() -> None:
+    failed = {**TRIPS, "arms": (arm(Role.CANARY, SECOND, 100, failed=30),)}
+    action = next_action(snapshot(1, state=RolloutState.PAUSED, **failed))
+    assert isinstance(action, Stop)
+    assert action.gate == "errors"
+
+
+def test_a_load_failure_counts_that_was_told_before_the_first_look() -> None:
+    assert isinstance(next_action(snapshot(gateways=(gateway(10, at_s=99.0, failures=(BROKEN,)),))), Stop)
 
 
 def test_a_load_failure_said_before_the_step_began_is_of_an_older_try() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from gnomon.domain import OnTimeout, Role, RolloutState
 from gnomon.errors import IllegalTransition, Precondition, StaleRevision
+from gnomon.evidence import GatewayStatus, Trip
 from gnomon.rollout import Policy, Rollout
 from registry.rollout.ledger import Ledger
 from tests.unit.registry.inside import Inside
@@ -43,6 +44,33 @@ async def test_a_paused_rollout_still_goes_back(inside: Inside) -> None:
     inside.count(arm(Role.CANARY, inside.route.revision, 100, failed=60))
     ended = await inside.look()
     assert (ended.state, ended.gate) == (RolloutState.STOPPED, "errors")
+
+
+def tell(inside: Inside, *trips: Trip) -> None:
+    applied = inside.route.revision
+    inside.stats.report_status(GatewayStatus(gateway_id="g1", applied_revision=applied, trips=trips))
+
+
+async def test_a_rollout_paused_by_a_breaker_is_resumed_once_that_has_closed(inside: Inside) -> None:
+    await running(inside, policy(), calls=10)
+    tell(inside, Trip(model=MODEL, version=2, slot=1, reason="timed_out", calls=10, bad=1))
+    paused = await inside.look()
+    words = "worker 1 of gateway g1 tripped version 2: 1 of 10 calls were bad, mostly timed_out"
+    assert (paused.state, paused.gate, paused.reason) == (RolloutState.PAUSED, "breaker", words)
+    assert "breaker" in {verdict.gate for verdict in paused.decisions[-1].verdicts}
+    with pytest.raises(IllegalTransition, match="cannot be resumed yet: worker 1 of gateway g1 tripped"):
+        await inside.controller.resume(MODEL, "", "bob")
+    tell(inside)
+    assert (await inside.look(later_s=1_000.0)).state is RolloutState.PAUSED, "nobody has said that it goes on"
+    assert (await inside.controller.resume(MODEL, "", "bob")).state is RolloutState.RUNNING
+
+
+async def test_a_rollout_paused_by_a_breaker_may_be_promoted_or_aborted(inside: Inside) -> None:
+    for act, state in (("abort", RolloutState.STOPPED), ("promote", RolloutState.PROMOTED)):
+        await running(inside, policy(), calls=10)
+        tell(inside, Trip(model=MODEL, version=2, reason="failed", calls=10, bad=1))
+        assert (await inside.look()).state is RolloutState.PAUSED
+        assert (await getattr(inside.controller, act)(MODEL, "", "ann")).state is state
 
 
 async def test_a_resumed_rollout_goes_on_where_it_was_and_its_clock_anew(inside: Inside) -> None:
