@@ -89,13 +89,14 @@ class Measured:
 @contextlib.contextmanager
 def stopped(runner: int) -> Iterator[None]:
     """The runner and all arms stand still: what an arm began before goes on in no window that is to be without it."""
-    pids = [runner, *cores.descendants(runner)]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    os.kill(runner, signal.SIGSTOP)  # first: it starts no other, and those that die keep their pids
+    arms = cores.descendants(runner)
     try:
+        for pid in arms:
+            os.kill(pid, signal.SIGSTOP)
         yield
     finally:
-        for pid in pids:
+        for pid in (*arms, runner):
             os.kill(pid, signal.SIGCONT)
 
 
@@ -197,6 +198,7 @@ def main() -> int:
     found.add_argument("--only", choices=("faults", "throughput"), help="one of the two")
     found.add_argument("--results", type=Path, default=Path("bench-results"), help="folder for what is written")
     options = found.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # no process is left behind, nor one that stands still
     verdicts: dict[str, bool] = {}
     with standing(options.results) as house:
         measured = Measured(house, options.seconds)
