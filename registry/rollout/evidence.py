@@ -137,7 +137,7 @@ def _segment(canary: ArmStats, stable: ArmStats | None, place: int) -> Segment:
     """(events of the canary, events of both, the canary's share of calls) of one epoch.
 
     The share is that of the calls seen, not of the route: a breaker, a late gateway, or failed calls
-    change who had how many. It keeps alpha as well as the route's does (docs/simulations.md, decision 74).
+    change who had how many. It keeps alpha as well as the route's does (docs/simulations.md, decision 69).
     """
     beside = stable if stable is not None and len(stable.over) > place else None
     answered = canary.answered + (beside.answered if beside else 0)
