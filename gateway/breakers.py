@@ -182,14 +182,23 @@ class Breakers:
         for arm in table.route.canaries:
             key = model, arm.version
             found = before.get(key)
-            breaker = found.breaker if found is not None and found.breaker is not None else Breaker(self._policy)
+            kept = found.breaker if found is not None else None
+            breaker = kept or Breaker(self._policy)
             self._watched[key] = self._new(key, stable, breaker)
+            if kept is None:
+                self._begin(self._watched[key])
             self._page.set(STATE, breaker.state, **self._watched[key].labels)
 
     def _new(self, key: Key, stable: Key, breaker: Breaker | None = None) -> Watched:
         page, labels = self._page, {"model": key[0], "version": str(key[1])}
         bad = tuple(page.counter("gnomon_breaker_bad_total", reason=reason, **labels) for reason in REASONS)
         return Watched(key, stable, page.counter("gnomon_breaker_calls_total", **labels), bad, breaker)
+
+    def _begin(self, watched: Watched) -> None:
+        """What was counted in a former rollout of the version says nothing of this one."""
+        values, labels = self._page.values, watched.labels
+        self._page.set("gnomon_breaker_calls_before", int(values[watched.calls]), **labels)
+        self._page.set("gnomon_breaker_bad_before", sum(int(values[place]) for place in watched.bad), **labels)
 
     def _arranged(self, table: Table) -> Table:
         """The table with the calls of arms that may have none sent to stable."""

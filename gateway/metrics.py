@@ -66,6 +66,10 @@ METRICS: Final[dict[str, Described]] = {
     "gnomon_breaker_bad_total": Described(
         COUNTER, "Of these, calls that failed, timed out, or gave what is no number.", (*SHADOW, "reason")
     ),
+    "gnomon_breaker_calls_before": Described(
+        GAUGE, "Calls that had been counted when the version last became a canary of the worker.", SHADOW
+    ),
+    "gnomon_breaker_bad_before": Described(GAUGE, "Of these, the bad ones.", SHADOW),
     "gnomon_calls_total": Described(
         COUNTER, "Calls in the journal, by model, version, arm and status.", (*ARM, "status")
     ),

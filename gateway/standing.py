@@ -75,6 +75,8 @@ def _trip(page: list[Reading], slot: int, state: Reading) -> Trip:
     ]
     since_unix_ms, reason = max(opened, default=(0, ""))
     counts = {name: total(page, f"{BREAKER}{name}_total", **arm) for name in ("trips", "calls", "bad")}
+    for name in ("calls", "bad"):
+        counts[name] -= total(page, f"{BREAKER}{name}_before", **arm)
     return Trip(
         model=arm["model"], version=int(arm["version"]), slot=slot, state=State(state.value).name.lower(),
         reason=reason, since_unix_ms=since_unix_ms, **counts,

@@ -89,6 +89,19 @@ def test_an_arm_that_left_the_route_is_no_longer_reported(bench: Bench) -> None:
     assert trips(bench.layout, [0]) == ()
 
 
+def test_what_was_counted_when_the_version_was_a_canary_before_is_not_told_again(bench: Bench) -> None:
+    bench.end(3, Outcomes(100, failed=90))
+    bench.breakers.follow(serving(route(revision=2)))
+    bench.breakers.follow(serving(route(3, revision=3)))
+    assert trips(bench.layout, [0]) == ()
+    bench.end(3, Outcomes(12, failed=10))
+    (trip,) = trips(bench.layout, [0])
+    assert (trip.calls, trip.bad) == (12, 10)
+    bench.breakers.follow(serving(route(2, 3, revision=4)))
+    (trip,) = trips(bench.layout, [0])
+    assert (trip.calls, trip.bad) == (12, 10)
+
+
 def test_a_canary_that_became_stable_has_no_breaker(bench: Bench) -> None:
     bench.end(3, Outcomes(10, failed=10))
     promoted = Route(model="m", revision=2, arms=(Arm(version=3, role=Role.STABLE),))
