@@ -54,7 +54,7 @@ class Config:
     keepalive_s: float = _setting(60.0, "a connection silent for so long is asked whether it is alive; 0: never")
     keepalive_timeout_s: float = _setting(20.0, "and is closed when it does not answer within this")
     max_wait_ms: int = _setting(1_000, "a call is shed when the work before it is expected to take longer")
-    inline_run_us: int = _setting(1_000, "model runs longer than this leave the event loop for a thread")
+    inline_run_us: int = _setting(2_000, "model runs longer than this leave the event loop for a thread")
     batch_run_us: int = _setting(500, "calls read together are merged while their run is expected to take no longer")
     breaker_share: float = _setting(0.01, "share of bad calls a canary may have before stable answers for it; 1: any")
     breaker_pause_s: float = _setting(5.0, "how long it then has no calls, the first time; twice as long each further")
