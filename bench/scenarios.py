@@ -151,17 +151,17 @@ def _arm(house: House, model: str, canary: int) -> None:
 
 
 def workers(session: Session) -> None:
-    """One worker and two, on a core each; with two cores the generator shares the second worker's.
+    """One worker and two, on a core each; with two cores the generator and the consumers share the second worker's.
 
-    Calls of many rows, so that the generator is light: it takes some hundredths of what a worker does.
+    Calls of many rows of a slow model, so that the generator is light: a twentieth of what a worker does.
     """
-    everywhere = {"model": BARE, "rows": 64, "connections": 32, "in_flight": 1, "core": -1}
-    for _ in range(session.scale.rounds):
-        for count in (1, 2):
-            session.house.restart(count)
-            session.house.calm()
-            session.measure("workers", f"{count} at work", session.house.target, **everywhere)
-    session.house.restart(1)
+    heavy = {"model": "forest", "rows": 256, "connections": 8, "in_flight": SMALL, "warm_up_s": 1.0}
+    with House(session.work / "workers", session.results_folder / "models", ("forest",), bare=False) as house:
+        for _ in range(session.scale.rounds):
+            for count in (1, 2):
+                house.restart(count)
+                house.calm()
+                session.measure("workers", f"{count} at work", house.target, **heavy)
 
 
 def start(session: Session) -> None:
