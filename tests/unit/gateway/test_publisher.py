@@ -270,7 +270,7 @@ def test_every_call_is_in_a_stream_of_three_copies_once_when_its_leader_is_kille
     with started(*cluster):
         process = run_publisher(config)
         written = journaled(config, count=10, calls=30)
-        until(lambda: published(config) == len(written), timeout_s=60)
+        until(lambda: published(config) == len(written), timeout_s=120)  # three nodes elect first
         victim = cluster[leader_of(cluster)]
         before = published(config)
         written |= journaled(config, count=30, calls=30)
