@@ -25,6 +25,7 @@ import uvloop
 from numba import cfunc
 
 from bench import cores
+from bench.beside import told
 from bench.micro_lane import MODEL, driven, served, service_in
 from gateway.native import answers
 from gateway.native.binding import library_path
@@ -115,7 +116,7 @@ async def measured(folder: Path, arguments: argparse.Namespace) -> list[list[Tur
     return found
 
 
-def told(found: list[list[Turn]]) -> int:
+def compared(found: list[list[Turn]]) -> int:
     """Exit code."""
     written, bare = (each[2:-2] for each in found)
     pairs = list(zip(written, bare, strict=False))
@@ -126,13 +127,12 @@ def told(found: list[list[Turn]]) -> int:
         faults = sum(turn.faults for turn in each) / sum(turn.calls for turn in each)
         cpu = statistics.median(turn.us_a_call for turn in each)
         print(f"{name:18}{rate:10,.0f} calls/s  {cpu:6.2f} µs CPU a call  {faults:.5f} page faults a call")
-    verdicts = {
-        f"a record: {us:.2f} µs, the median of {len(pairs)} pairs (at most {MOST_US:g})": us <= MOST_US,
-        f"of the calls a second of CPU: {share:.1%} (at most {MOST_SHARE:.0%})": share <= MOST_SHARE,
-    }
-    for text, met in verdicts.items():
-        print(f"{'met   ' if met else 'missed'} {text}")
-    return 0 if all(verdicts.values()) else 1
+    return told(
+        {
+            f"a record: {us:.2f} µs, the median of {len(pairs)} pairs (at most {MOST_US:g})": us <= MOST_US,
+            f"of the calls a second of CPU: {share:.1%} (at most {MOST_SHARE:.0%})": share <= MOST_SHARE,
+        }
+    )
 
 
 def main() -> int:
@@ -143,7 +143,7 @@ def main() -> int:
     arguments = parser.parse_args()
     cores.pin(os.getpid(), cores.split()[0])
     with tempfile.TemporaryDirectory() as folder:
-        return told(uvloop.run(measured(Path(folder), arguments)))
+        return compared(uvloop.run(measured(Path(folder), arguments)))
 
 
 if __name__ == "__main__":

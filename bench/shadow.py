@@ -16,11 +16,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bench import cores
+from bench.beside import Beside, told
 from bench.faults import VARIABLE
 from bench.house import House
 from bench.plan import Plan
@@ -31,7 +32,6 @@ from gnomon.client import GatewayClient
 GOOD = 2
 FAULTS = {4: "hang", 5: "crash", 6: "slow", 7: "leak", 8: "spin"}
 SHARE_OF_CAPACITY = 1 / 2
-MOST_LATER = 1.05  # p99, times that without a shadow
 LEAST_TIMES = 5.0  # rows/s a core, times the worker's
 MEMORY = 1536 << 20  # what an arm needs, and a gigabyte that leaks
 FLAGS = (
@@ -100,31 +100,12 @@ def stopped(runner: int) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-@dataclass(kw_only=True)
-class Found:
-    """Of one fault, pair by pair of windows. Written by: the one thread that runs it."""
-
-    quiet_p99_us: list[float] = field(default_factory=list)
-    other_p99_us: list[float] = field(default_factory=list)
-    calls: int = 0
-    failed: int = 0
-
-    def take(self, result: dict[str, Any]) -> float:
-        self.calls += result["calls"]
-        self.failed += result["failed"]
-        return float(result["latency_us"]["p99"])
-
-    def ratio(self) -> float:
-        """p99 of the other windows over p99 of the quiet ones, each the median: a stall of the machine hits either."""
-        return statistics.median(self.other_p99_us) / statistics.median(self.quiet_p99_us)
-
-
-def with_faults(measured: Measured, house: House, faults: Sequence[str], pairs: int) -> dict[str, Found]:
+def with_faults(measured: Measured, house: House, faults: Sequence[str], pairs: int) -> dict[str, Beside]:
     """Half load without a shadow and with one, window beside window."""
     house.route(TREES, 1)
     rate = SHARE_OF_CAPACITY * float(measured.load(connections=4, in_flight=16)["calls_per_s"])
     versions = {fault: version for version, fault in (FAULTS | {GOOD: "good"}).items()}
-    found = {fault: Found() for fault in faults}
+    found = {fault: Beside() for fault in faults}
     for fault, each in found.items():
         house.route(TREES, 1, shadow=versions[fault])
         measured.load(rate=rate, seconds=STARTS_S)  # the arm's process starts meanwhile
@@ -140,13 +121,10 @@ def with_faults(measured: Measured, house: House, faults: Sequence[str], pairs: 
     return found
 
 
-def judged(found: dict[str, Found], books: Books) -> dict[str, bool]:
-    verdicts = {}
+def judged(found: dict[str, Beside], books: Books) -> dict[str, bool]:
+    verdicts: dict[str, bool] = {}
     for fault, each in found.items():
-        ratio, pairs = each.ratio(), len(each.quiet_p99_us)
-        verdicts[f"{fault}: {each.failed} calls of {each.calls} failed"] = each.failed == 0
-        said = f"{fault}: p99 {ratio:.2f} times quiet, medians of {pairs} windows each (at most {MOST_LATER})"
-        verdicts[said] = ratio <= MOST_LATER
+        verdicts |= each.judged(fault)
     ends = sum(books.values()) - books["offered"]
     counts = ", ".join(f"{name} {count}" for name, count in books.items())
     return verdicts | {f"books: {counts}": books["offered"] == ends}
@@ -216,9 +194,7 @@ def main() -> int:
             result["books"] = measured.settled()
             verdicts |= judged(beside, result["books"])
     (options.results / "shadow.json").write_text(json.dumps(result, indent=1))
-    for name, met in verdicts.items():
-        print(f"{'met   ' if met else 'missed'} {name}")
-    return 0 if all(verdicts.values()) else 1
+    return told(verdicts)
 
 
 if __name__ == "__main__":

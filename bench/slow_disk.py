@@ -19,16 +19,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from bench import loop_disk
+from bench.beside import Beside, told
 from bench.house import House
 from bench.loop_disk import LoopDisk
 from bench.session import window
 from gnomon.client import GatewayClient
 
 SLOWER = 10.0
-P99_LIMIT = 1.05
 MOST_WRITERS = 32
 PROBES = 40
 DISK_BYTES = 4 << 30
@@ -50,25 +49,12 @@ while os.getppid() == int(sys.argv[2]):
 
 
 @dataclass(kw_only=True)
-class Found:
-    """Pair by pair of windows. Written by: the one thread that runs it."""
+class Found(Beside):
+    """And how slow, or how full, the disk was."""
 
-    quiet_p99_us: list[float] = field(default_factory=list)
-    other_p99_us: list[float] = field(default_factory=list)
     slower: list[float] = field(default_factory=list)  # a forced write, against the one of the quiet window before
     lost: list[int] = field(default_factory=list)  # answered calls without a record, while the disk was full
     recovered_s: list[float] = field(default_factory=list)  # from the first free block until calls were journaled again
-    calls: int = 0
-    failed: int = 0
-
-    def take(self, result: dict[str, Any]) -> float:
-        self.calls += result["calls"]
-        self.failed += result["failed"]
-        return float(result["latency_us"]["p99"])
-
-    def ratio(self) -> float:
-        """p99 of the other windows over p99 of the quiet ones, each the median: a stall of the machine hits either."""
-        return statistics.median(self.other_p99_us) / statistics.median(self.quiet_p99_us)
 
 
 def forced_write_s(folder: Path, size: int = 4096, probes: int = PROBES) -> float:
@@ -204,15 +190,6 @@ def say(found: Found, what: str) -> None:
     )
 
 
-def judged(found: Found, name: str) -> dict[str, bool]:
-    ratio, pairs = found.ratio(), len(found.quiet_p99_us)
-    return {
-        f"{name}: {found.failed} calls of {found.calls} failed": found.failed == 0,
-        f"{name}: p99 {ratio:.2f} times quiet, medians of {pairs} windows each (at most {P99_LIMIT})": ratio
-        <= P99_LIMIT,
-    }
-
-
 def measured(work: Path, options: argparse.Namespace) -> dict[str, Found]:
     """With a disk of our own, or without."""
     models = options.results / "models"
@@ -244,10 +221,8 @@ def main(arguments: Sequence[str]) -> int:
     slowest = statistics.median(found["slow"].slower)
     verdicts = {f"a disk {slowest:.0f} times slower, {SLOWER:g} wanted": slowest >= SLOWER}
     for name, each in found.items():
-        verdicts |= judged(each, name)
-    for name, met in verdicts.items():
-        print(f"{'met   ' if met else 'missed'} {name}")
-    return 0 if all(verdicts.values()) else 1
+        verdicts |= each.judged(name)
+    return told(verdicts)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.beside import told
 from bench.house import House
 from bench.reloading import Reloading, metric
 from bench.session import window
@@ -131,11 +132,9 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError as error:
         print(f"bench.soak: {error}: shorter windows, more loads or a longer limit", file=sys.stderr)
         return 1
-    for name, met in judged.items():
-        print(f"{'met   ' if met else 'missed'} {name}")
     options.results.mkdir(parents=True, exist_ok=True)
     (options.results / "soak.json").write_text(json.dumps(asdict(found), indent=1))
-    return 0 if all(judged.values()) else 1
+    return told(judged)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,6 @@ from gnomon.registry.v1 import registry_pb2 as pb
 Member = TypeVar("Member", bound=enum.IntEnum)
 
 
-@functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
 def _optional(hint: Any) -> Any:
     """`X` of `X | None`; None for any other type."""
     if isinstance(hint, types.UnionType):
@@ -85,9 +80,9 @@ def decode(message: Any, kind: type) -> Any:
 @functools.cache
 def _readings(kind: type) -> list[tuple[str, Callable[[Any], Any], dict[str, None] | None]]:
     """Of each field its name, how it is read, and what stands for one that is not set, where that can be told."""
-    readings = []
+    readings, hints = [], typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        hint = _hints(kind)[field.name]
+        hint = hints[field.name]
         inner, has_default = _optional(hint), field.default is not dataclasses.MISSING
         absent: dict[str, None] | None = {field.name: None} if inner is not None else None
         if absent is None and has_default and dataclasses.is_dataclass(hint):

@@ -11,15 +11,13 @@ from gateway.journal.format import NUMPY_OF
 from gateway.lanes.block import Block
 from gateway.lanes.run import Run, address_of
 from gateway.native.blocks import LANE
-from gateway.servables import Servable
+from gateway.servables import Servable, Shapes
 
 BUFFER_BYTES = 8 << 20  # of all inputs together at most: pages are taken as they are used
 MOST_ROWS = 65_536
 RUNS_A_LESSON = 16
 WEIGHT = 0.05  # of a run in the average of how long runs really take
 OUTLIER = 4.0  # a run that took more times that average counts as that: somebody else had the core
-
-Shapes = dict[str, tuple[int, ...]]
 
 
 class Lane:

@@ -99,7 +99,7 @@ class Controller:
     async def resume(self, model: str, reason: str, actor: str) -> Rollout:
         """The step goes on, its clock anew. Raises: as `abort`, or it is not paused, or a breaker is not closed."""
         rollout = await self.get(model)
-        tripped = waits.breaker(rollout, self._stats.gateways())
+        tripped = waits.breaker(waits.trips_of(rollout, self._stats.gateways()))
         if rollout.state is RolloutState.PAUSED and tripped is not None:
             raise IllegalTransition(f"rollout {rollout.id} of {model!r} cannot be resumed yet: {tripped.reason}")
         return await self._by_hand(self._ledger.resume, model, reason, actor)

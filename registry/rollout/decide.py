@@ -104,7 +104,7 @@ def _verdicts(snapshot: Snapshot) -> tuple[GateVerdict, ...]:
     trips = waits.trips_of(rollout, snapshot.gateways)
     evidence = evidence_of(rollout, snapshot.arms, snapshot.pairs, snapshot.realised, [trip for _, trip in trips])
     waiting = (
-        waits.breaker(rollout, snapshot.gateways),
+        waits.breaker(trips),
         waits.gateways(snapshot.gateways, epoch_of(rollout), snapshot.now_s - snapshot.late_s),
         waits.time(rollout, snapshot.now_s - snapshot.began_s),
         waits.approval(rollout),

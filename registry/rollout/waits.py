@@ -22,13 +22,14 @@ def trips_of(rollout: Rollout, seen: Sequence[Seen]) -> list[tuple[str, Trip]]:
     return [(name, trip) for name, trip in told if (trip.model, trip.version) == (rollout.model, rollout.version)]
 
 
-def breaker(rollout: Rollout, seen: Sequence[Seen]) -> GateVerdict | None:
-    """The first worker whose breaker has not closed again; None where all have, or none has tripped."""
-    for name, trip in trips_of(rollout, seen):
-        said = f"{trip.bad} of {trip.calls} calls were bad, mostly {trip.reason}"
-        reason = f"worker {trip.slot} of gateway {name} tripped version {trip.version}: {said}"
-        return GateVerdict(gate=BREAKER, verdict=NEED_MORE, seen=trip.calls, reason=reason)
-    return None
+def breaker(trips: Sequence[tuple[str, Trip]]) -> GateVerdict | None:
+    """The first of `trips_of`: a worker whose breaker has not closed again; None where there is none."""
+    if not trips:
+        return None
+    name, trip = trips[0]
+    said = f"{trip.bad} of {trip.calls} calls were bad, mostly {trip.reason}"
+    reason = f"worker {trip.slot} of gateway {name} tripped version {trip.version}: {said}"
+    return GateVerdict(gate=BREAKER, verdict=NEED_MORE, seen=trip.calls, reason=reason)
 
 
 def gateways(seen: Sequence[Seen], epoch: int, heard_since_s: float) -> GateVerdict | None:

@@ -6,14 +6,15 @@ import time
 
 import pytest
 
-from bench.shadow import Found, judged, stopped
+from bench.beside import Beside
+from bench.shadow import judged, stopped
 from gateway.shadowing.vitals import vitals_of
 
 BALANCED = {"offered": 10, "run": 4, "shed": 3, "expired": 2, "failed": 1}
 
 
-def found(*other: float, failed: int = 0) -> dict[str, Found]:
-    return {"leak": Found(quiet_p99_us=[100.0] * len(other), other_p99_us=list(other), calls=9, failed=failed)}
+def found(*other: float, failed: int = 0) -> dict[str, Beside]:
+    return {"leak": Beside(quiet_p99_us=[100.0] * len(other), other_p99_us=list(other), calls=9, failed=failed)}
 
 
 def test_one_window_that_the_machine_stalled_in_is_not_held_against_a_fault() -> None:
@@ -30,7 +31,7 @@ def test_one_window_that_the_machine_stalled_in_is_not_held_against_a_fault() ->
     ],
     ids=["later", "failed", "lost"],
 )
-def test_one_of_them_misses(beside: dict[str, Found], books: dict[str, int], missed: str) -> None:
+def test_one_of_them_misses(beside: dict[str, Beside], books: dict[str, int], missed: str) -> None:
     names = [name for name, met in judged(beside, books).items() if not met]
     assert len(names) == 1
     assert missed in names[0]
