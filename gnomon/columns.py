@@ -66,6 +66,10 @@ class Column(NamedTuple):
         names = (tensor, tensor.removeprefix(INPUT_SIDE)) if tensor.startswith(INPUT_SIDE) else (tensor,)
         return cls(names, None if index is None else int(index))
 
+    def place(self, shape: Sequence[int]) -> int | None:
+        """Which element it is of a row of a tensor; None where there is no such one, or it has to be named."""
+        return _place(self.index, math.prod(shape[1:]))
+
     def of_raw(self, datatype: str, shape: Sequence[int], raw: bytes) -> Values | None:
         """From an input's raw contents. Cost: half a microsecond, and 0.1 for each row from the second."""
         if datatype == "BYTES":
