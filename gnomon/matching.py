@@ -63,7 +63,8 @@ class ByColumn(Generic[T]):
         if values is None:
             return None
         test = self.tests.get(values.datatype) or self.test(values.datatype)
-        return self.found if all(map(test, values.rows)) else None
+        rows = values.rows
+        return self.found if (test(rows[0]) if len(rows) == 1 else all(map(test, rows))) else None
 
     def test(self, datatype: str) -> Test:
         """What each row has to pass."""
