@@ -84,6 +84,8 @@ def cases() -> Iterator[tuple[str, Route, Any, Headers]]:
     plain, nobody, tenant = Route(model=MODEL, arms=ARMS), Headers(), Headers((b"x-tenant", b"acme"))
     eight = tuple(by_header(f"r{number}", f"tenant-{number}") for number in range(7))
     many = tuple(f"tenant-{number}" for number in range(255))
+    features = tuple(replace(BY_FEATURE, name=f"r{number}", feature=f"features[{number % 30}]") for number in range(64))
+    turns = tuple(replace(by_header(f"r{number}", "acme"), header="x-ab"[: 3 + number % 2]) for number in range(64))
     yield from (
         ("by turn", plain, request(), nobody),
         ("key, a parameter", plain, request(key=KEY), nobody),
@@ -94,6 +96,8 @@ def cases() -> Iterator[tuple[str, Route, Any, Headers]]:
         ("rule by tenant, one of 256", replace(plain, rules=(by_header("r", *many, "acme"),)), request(), tenant),
         ("rule by feature", replace(plain, rules=(replace(BY_FEATURE, values=("2",)),)), request(), nobody),
         ("rule by feature, not taken; by turn", replace(plain, rules=(BY_FEATURE,)), request(), nobody),
+        ("64 rules by feature, none taken", replace(plain, rules=features), request(), nobody),
+        ("64 rules by two headers, none taken", replace(plain, rules=turns), request(), nobody),
         ("key, a column", replace(plain, routing_key_column="features[4]"), request(), nobody),
     )
 

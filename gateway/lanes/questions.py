@@ -119,11 +119,12 @@ def texts_of(matcher: ByText[Choice] | ByOtherText[Choice]) -> tuple[Block, int]
         else dict.fromkeys(matcher.unwanted, 0)
     )
     texts = sorted(places, key=lambda text: (len(text), text))
-    block = Block(TEXT.SIZE * len(texts))
+    block, words = Block(TEXT.SIZE * len(texts)), []
     at = block.point(b"".join(texts))
-    for number, text in enumerate(texts):
-        block.fill(TEXT.SIZE * number, [at, len(text), places[text]])
+    for text in texts:
+        words += at, len(text), places[text]
         at += len(text)
+    block.fill(0, words)
     return block, len(texts)
 
 
