@@ -25,8 +25,11 @@ class Call:
     def of(cls, plan: Plan) -> "Call":
         rng = np.random.default_rng(plan.seed)
         blocks = rng.normal(size=(BODIES, plan.rows, plan.features)).astype("<f4")
+        if plan.keys:
+            blocks[:, :, -1] = rng.integers(plan.keys, size=blocks.shape[:2])
+        sent = ((b"x-tenant", plan.tenant.encode()),) if plan.tenant else ()
         return cls(
-            headers=headers(plan.target, plan.timeout_ms),
+            headers=(*headers(plan.target, plan.timeout_ms), *sent),
             bodies=tuple(framed(request(plan.model, block)) for block in blocks),
             rows=plan.rows,
         )

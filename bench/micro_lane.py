@@ -89,12 +89,12 @@ def served(service: InferenceService, limits: Limits) -> tuple[Server, Lanes]:
     return server, lanes
 
 
-async def driven(port: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the generator found."""
+async def driven(port: int, arguments: argparse.Namespace, **more: Any) -> dict[str, Any]:
+    """What the generator found; `more` of its flags."""
     flags = {
         "target": f"127.0.0.1:{port}", "model": MODEL, "rows": arguments.rows, "connections": arguments.connections,
         "in-flight": arguments.in_flight, "seconds": arguments.seconds, "core": max(cores.split()[1]),
-    }  # fmt: skip
+    } | more  # fmt: skip
     command = [text for name, value in flags.items() for text in (f"--{name}", str(value))]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.load", *command, "--json", stdout=asyncio.subprocess.PIPE

@@ -26,6 +26,8 @@ class Plan:
     model: str = _flag("trees", "name of the model to call")
     rows: int = _flag(1, "rows in a call")
     features: int = _flag(30, "features in a row")
+    keys: int = _flag(0, "whole numbers below this in the last feature, for a key column; 0: numbers as in the others")
+    tenant: str = _flag("", "metadata x-tenant of every call; empty: none")
     connections: int = _flag(4, "connections, all opened before the run")
     in_flight: int = _flag(16, "calls in flight on each connection (closed loop)")
     seconds: float = _flag(5.0, "length of the run")
@@ -46,7 +48,7 @@ class Plan:
     def __post_init__(self) -> None:
         for name in ("rows", "features", "connections", "in_flight", "burst", "most_calls", "most_waiting"):
             self._check(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("warm_up_s", "rate", "timeout_ms", "grace_s"):
+        for name in ("keys", "warm_up_s", "rate", "timeout_ms", "grace_s"):
             self._check(name, getattr(self, name) >= 0, "0 or more")
         self._check("seconds", 0 < self.seconds <= 3_600, "more than 0 and at most 3600")
         self._check("arrivals", self.arrivals in ARRIVALS, f"one of {', '.join(ARRIVALS)}")

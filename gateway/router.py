@@ -1,7 +1,10 @@
 """A call on its way through a worker, as gnomon.routing asks it: its metadata, and what was read of its bytes."""
 
+import functools
+from collections.abc import Callable
 from typing import Protocol
 
+from gateway.fastcodec.layout import MAX_LAYOUTS, Layout
 from gateway.fastcodec.request import Request
 from gnomon.columns import Column, Values
 
@@ -23,10 +26,17 @@ class AskedCall:
         return self._call.metadata(name)
 
     def column(self, column: Column) -> Values | None:
-        raws, names = self._request.raws, column.names
+        raws = self._request.raws
         if raws is None:
             return column.of_message(self._request.message)
-        for place, tensor in enumerate(self._request.layout.inputs):
-            if tensor[0] in names:
-                return column.of_raw(tensor[1], tensor[2], raws[place]) if place < len(raws) else None
-        return None
+        found = _found(column, self._request.layout)
+        return None if found is None or found[0] >= len(raws) else found[1](raws[found[0]])
+
+
+@functools.lru_cache(maxsize=MAX_LAYOUTS)
+def _found(column: Column, layout: Layout) -> tuple[int, Callable[[bytes], Values | None]] | None:
+    """Which input has the column, and what reads it there; None where none has."""
+    for place, (name, datatype, shape) in enumerate(layout.inputs):
+        if name in column.names:
+            return place, column.reader(datatype, shape)
+    return None

@@ -6,7 +6,7 @@ What is missing, or is not as its description says, has no values: whoever check
 import functools
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,15 +66,19 @@ class Column(NamedTuple):
         names = (tensor, tensor.removeprefix(INPUT_SIDE)) if tensor.startswith(INPUT_SIDE) else (tensor,)
         return cls(names, None if index is None else int(index))
 
+    def place(self, shape: Sequence[int]) -> int | None:
+        """Which element it is of a row of a tensor; None where there is no such one, or it has to be named."""
+        return _place(self.index, math.prod(shape[1:]))
+
     def of_raw(self, datatype: str, shape: Sequence[int], raw: bytes) -> Values | None:
-        """From an input's raw contents. Cost: half a microsecond, and 0.1 for each row from the second."""
+        """From an input's raw contents."""
+        return self.reader(datatype, tuple(shape))(raw)
+
+    def reader(self, datatype: str, shape: tuple[int, ...]) -> Callable[[bytes], Values | None]:
+        """Reads the raw contents of inputs of this shape. Cost: 0.3 µs, and 0.1 for each row from the second."""
         if datatype == "BYTES":
-            return self._of_elements(datatype, shape, _elements(raw))
-        row, rows = _row(self.index, datatype, tuple(shape))
-        if row is None or rows < 1 or len(raw) != rows * row.size:
-            return None
-        values = row.unpack(raw) if rows == 1 else tuple([value for (value,) in row.iter_unpack(raw)])
-        return _make(Values, (datatype, values if datatype != "BF16" else tuple(map(_widened, values))))
+            return lambda raw: self._of_elements(datatype, shape, _elements(raw))
+        return _reader(self.index, datatype, shape)
 
     def of_message(self, request: Any) -> Values | None:
         """From a ModelInferRequest, with raw contents or typed ones."""
@@ -107,17 +111,30 @@ def _place(index: int | None, width: int) -> int | None:
 
 
 @functools.lru_cache(maxsize=MOST_ROWS_KNOWN)
-def _row(index: int | None, datatype: str, shape: tuple[int, ...]) -> tuple[struct.Struct | None, int]:
-    """Reads the element of a row of a tensor of this shape, and leaves out the others; and how many rows there are."""
+def _reader(index: int | None, datatype: str, shape: tuple[int, ...]) -> Callable[[bytes], Values | None]:
+    """Reads the element of each row of a tensor of this shape, and leaves out the others."""
     width, form = math.prod(shape[1:]), FORMS.get(datatype)
-    at = _place(index, width)
-    if form is None or at is None:
-        return None, 0
+    at, rows = _place(index, width), shape[0] if shape else 1
+    if form is None or at is None or rows < 1:
+        return _nothing
     size = struct.calcsize(f"<{form}")
     try:
-        return struct.Struct(f"<{at * size}x{form}{(width - at - 1) * size}x"), shape[0] if shape else 1
+        row = struct.Struct(f"<{at * size}x{form}{(width - at - 1) * size}x")
     except struct.error:  # larger than memory can be
-        return None, 0
+        return _nothing
+
+    def read(raw: bytes) -> Values | None:
+        if len(raw) != wanted:
+            return None
+        values = row.unpack(raw) if rows == 1 else tuple([value for (value,) in row.iter_unpack(raw)])
+        return _make(Values, (datatype, values if datatype != "BF16" else tuple(map(_widened, values))))
+
+    wanted = rows * row.size
+    return read
+
+
+def _nothing(raw: bytes) -> None:
+    """Of a column that is not there."""
 
 
 def _widened(bits: int) -> float:

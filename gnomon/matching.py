@@ -25,7 +25,7 @@ class Matcher(Protocol[Found]):
     def take(self, asked: Asked) -> Found | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ByText(Generic[T]):
     """Rules in a row that ask one header for values: one look-up, however many they are."""
 
@@ -36,7 +36,7 @@ class ByText(Generic[T]):
         return self.found.get(asked.header(self.header))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ByOtherText(Generic[T]):
     """A header that is there, and is another."""
 
@@ -49,7 +49,7 @@ class ByOtherText(Generic[T]):
         return None if value is None or value in self.unwanted else self.found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ByColumn(Generic[T]):
     """A column that can be read, of which every row matches."""
 
@@ -62,10 +62,13 @@ class ByColumn(Generic[T]):
         values = asked.column(self.column)
         if values is None:
             return None
-        test = self.tests.get(values.datatype)
-        if test is None:
-            test = self.tests[values.datatype] = test_of(self.rule, values.datatype)
-        return self.found if all(map(test, values.rows)) else None
+        test = self.tests.get(values.datatype) or self.test(values.datatype)
+        rows = values.rows
+        return self.found if (test(rows[0]) if len(rows) == 1 else all(map(test, rows))) else None
+
+    def test(self, datatype: str) -> Test:
+        """What each row has to pass."""
+        return self.tests.setdefault(datatype, test_of(self.rule, datatype))
 
 
 def matchers(rules: Iterable[tuple[RouteRule, T]]) -> tuple[Matcher[T], ...]:
@@ -88,7 +91,7 @@ def matchers(rules: Iterable[tuple[RouteRule, T]]) -> tuple[Matcher[T], ...]:
 
 def test_of(rule: RouteRule, datatype: str) -> Test:
     """Whether a value of this datatype matches. Text by its bytes, numbers by their value; NaN matches nothing."""
-    wanted = _texts(rule) if datatype == "BYTES" else _numbers(rule, datatype)
+    wanted = _texts(rule) if datatype == "BYTES" else numbers_of(rule, datatype)
     if not wanted or (datatype == "BYTES" and rule.compare in ORDERS):
         return lambda _: False
     if rule.compare is Compare.NE:
@@ -106,7 +109,7 @@ def _texts(rule: RouteRule) -> frozenset[bytes]:
     return frozenset(value.encode() for value in rule.values)
 
 
-def _numbers(rule: RouteRule, datatype: str) -> frozenset[Any]:
+def numbers_of(rule: RouteRule, datatype: str) -> frozenset[Any]:
     """The values that are numbers, as the datatype has them."""
     numbers = (number_of(value) for value in rule.values)
     return frozenset(_rounded(number, datatype) for number in numbers if number is not None)
@@ -119,6 +122,6 @@ def _rounded(number: float, datatype: str) -> float:
         return number
     try:
         rounded: float = struct.unpack(form, struct.pack(form, number))[0]
-    except OverflowError:
+    except (OverflowError, struct.error):  # a float, a whole number
         return number
     return rounded

@@ -30,6 +30,11 @@ class Block:
         self._kept.append(kept)
         return ctypes.addressof(kept)
 
+    def refer(self, field: int, other: "Block") -> None:
+        """The address of another, kept as long as this one."""
+        self._kept.append(other)
+        self[field] = other.address
+
     def text(self, field: int, data: bytes) -> None:
         """An address, and in the next word how many bytes are there."""
         self[field] = self.point(data)

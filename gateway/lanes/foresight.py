@@ -18,9 +18,9 @@ from gateway.lanes.kinds import Known, shapes_of
 from gateway.native.blocks import MOST_ARMS
 from gateway.servables import Servable, Servables
 from gnomon.asked import version_number
-from gnomon.domain import Route
+from gnomon.domain import ALL_BP, Route
 from gnomon.errors import InvalidInput
-from gnomon.routing import Choice, Table
+from gnomon.routing import Choice, Table, role_of
 
 MOST_KINDS = 64  # of a model, those that became known last: each costs the loop a third of a millisecond
 
@@ -34,7 +34,8 @@ class Foreseen:
 
 
 def made_up(request: Request, table: Table, servables: Servables) -> Iterator[tuple[Taken, list[TensorRecord]]]:
-    """A call of the request's kind for each arm that it can fall to, and the records of its outputs: zeros."""
+    """A call of the request's kind for each arm that it can fall to, and each version of a rule; and the records of its
+    outputs: zeros."""
     raws = tuple(_zeros(datatype, shape) for _, datatype, shape in request.layout.inputs)
     filled, shapes = request._replace(raws=raws), shapes_of(request.layout)
     for choice in _choices(request, table):
@@ -54,7 +55,11 @@ def _choices(request: Request, table: Table) -> list[Choice]:
     if version:
         return [table.pinned(version)] if version in table.route.loaded else []
     arms = [arm for _, arm in table.bounds[:MOST_ARMS]]
-    return [Choice(arm.version, arm.role, arm.weight_bp, 0, "sequence", 0) for arm in arms]
+    ruled = sorted({rule.version for rule in table.route.rules})
+    return [
+        *(Choice(arm.version, arm.role, arm.weight_bp, 0, "sequence", 0) for arm in arms),
+        *(Choice(number, role_of(table.route, number), ALL_BP, 0, "rule", 0) for number in ruled),
+    ]
 
 
 def _outputs(servable: Servable, rows: int, shapes: tuple[tuple[int, ...], ...]) -> list[TensorRecord]:

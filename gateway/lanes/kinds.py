@@ -21,6 +21,7 @@ from gateway.journal.format import INPUT, NUMPY_OF, RULE_CODES, aligned
 from gateway.journal.writer import TensorRecord, around
 from gateway.lanes.block import Block
 from gateway.lanes.lane import Lane
+from gateway.lanes.questions import Asks
 from gateway.native.blocks import KIND, MOST_ARMS, MOST_INPUTS, MOST_OUTPUTS, TARGET
 from gnomon.domain import ALL_BP
 from gnomon.routing import KEY_BYTES, Choice, Table
@@ -32,24 +33,28 @@ TEXT_BYTES = 128  # a length from here takes more than a byte
 
 
 class Aim(NamedTuple):
-    """Where the calls of an arm's buckets go: to a version, and whether because a breaker says so."""
+    """Where the calls of an arm's buckets go, or those of a rule: to a version, and whether because a breaker says so,
+    or a rule."""
 
     version: int
     diverted: bool = False
+    ruled: bool = False
 
     @classmethod
     def of(cls, choice: Choice) -> "Aim":
-        return cls(choice.version, choice.rule == DIVERTED)
+        return cls(choice.version, choice.rule == DIVERTED, choice.rule == "rule")
 
 
 @dataclass(slots=True)
 class Known:
-    """A kind, and for each arm of its table the target of its calls, where it is known."""
+    """A kind, and for each arm and each rule of its table the target of its calls, where it is known."""
 
     request: Request  # without contents and ids
     block: Block
     aims: list[Aim | None]  # of each arm; None: its calls are Python's
     pinned: bool
+    asks: Asks | None = None
+    ruled: list[Aim | None] = field(default_factory=list)  # of each rule
     targets: dict[Aim, "Target"] = field(default_factory=dict)
 
     def aim(self, aim: Aim, target: "Target") -> None:
@@ -60,22 +65,29 @@ class Known:
     def follow(self, table: Table) -> None:
         """A breaker has moved the calls of an arm: of the same route, so all that is known stays so."""
         if not self.pinned:
-            self.aims = aims_of(table)
+            self.aims = [_aim(table, arm.version) for _, arm in table.bounds[:MOST_ARMS]]
+            self.ruled = [_aim(table, rule.version, ruled=True) for rule in table.route.rules]
             self._point()
 
     def _point(self) -> None:
         for arm, aim in enumerate(self.aims):
-            target = self.targets.get(aim) if aim is not None else None
-            self.block[KIND.TARGETS + 8 * arm] = 0 if target is None else target.block.address
-            self.block[KIND.RULES + 8 * arm] = RULE_CODES[DIVERTED] if aim is not None and aim.diverted else 0
+            self.block[KIND.TARGETS + 8 * arm], self.block[KIND.RULES + 8 * arm] = self._target(aim)
+        if self.asks is not None:
+            for place, aim in enumerate(self.ruled):
+                self.asks.point(place, *self._target(aim))
+
+    def _target(self, aim: Aim | None) -> tuple[int, int]:
+        """Its address, 0 where it is not known; and the rule that stands in for the one by which calls are chosen."""
+        target = self.targets.get(aim) if aim is not None else None
+        rule = RULE_CODES[DIVERTED] if aim is not None and aim.diverted else 0
+        return (0 if target is None else target.block.address), rule
 
 
-def aims_of(table: Table) -> list[Aim | None]:
-    """Of the arms that can take the lane, in the order of their buckets."""
-    stable = Aim(table.route.stable.version, True)
-    versions = [arm.version for _, arm in table.bounds[:MOST_ARMS]]
-    aims = [stable if version in table.diverted else Aim(version) for version in versions]
-    return [None if version in table.tried else aim for version, aim in zip(versions, aims, strict=True)]
+def _aim(table: Table, version: int, *, ruled: bool = False) -> Aim | None:
+    """Of calls that fall to a version; None: they are Python's, which counts them."""
+    if version in table.tried:
+        return None
+    return Aim(table.route.stable.version, True) if version in table.diverted else Aim(version, ruled=ruled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +113,6 @@ def can_take(taken: Taken) -> bool:
     return (
         request.raws is not None
         and not taken.route.batch_wait_us  # calls that may wait do so in the batcher
-        and not (taken.route.rules or taken.route.routing_key_column)  # arms are chosen by more than a key
         and bool(request.layout.span)
         and servable.takes_any_rows
         and all(spec.datatype in NUMPY_OF for spec in specs)
@@ -137,7 +148,10 @@ def kind_block(taken: Taken, table: Table, counter: int) -> Known:
     block[KIND.PINNED], block[KIND.ARMS] = pinned, len(ends)
     block.fill(KIND.ENDS, ends)
     asked = taken.request._replace(id="", id_raw=b"", routing_key=b"", raws=None)
-    known = Known(asked, block, [Aim(taken.choice.version)], pinned)
+    asks = Asks(table, layout) if table.asks and not pinned else None
+    if asks is not None:
+        block.refer(KIND.ASKS, asks.block)
+    known = Known(asked, block, [Aim(taken.choice.version)], pinned, asks)
     known.follow(table)
     return known
 

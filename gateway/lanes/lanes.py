@@ -199,7 +199,7 @@ class Lanes:
     def _aim(self, known: Known, taken: Taken, records: list[TensorRecord]) -> None:
         """Makes the target of an answered call known, unless it is."""
         aim = Aim.of(taken.choice)
-        if aim in known.targets or aim not in known.aims:
+        if aim in known.targets or aim not in (*known.aims, *known.ruled):
             return
         sizes = output_bytes(records, taken.inputs.rows)
         lane = None if sizes is None else self._lane_of(taken, sizes)

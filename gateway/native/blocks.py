@@ -58,7 +58,7 @@ STREAM = _block(
     FIRST LAST QUEUED ENDING DEFERRED TRAILERS TRAILER_COUNT OWN_TRAILERS
     DEADLINE_NS ARRIVED_NS ARRIVED_UNIX_NS DECODED_NS
     KEY KEY_SIZE REQUEST_ID REQUEST_ID_SIZE TRACED TRACE*2
-    TARGET RULE BUCKET KEY_HASH ROW
+    TARGET RULE BUCKET KEY_HASH TAKES_TURN ROW
     """,
 )
 
@@ -96,9 +96,22 @@ KIND = _block(
     f"""
     HASH PREFIX PREFIX_SIZE SPAN SPAN_SIZE
     ROWS INPUTS BYTES*{MOST_INPUTS} PLACES*{MOST_INPUTS}
-    PINNED COUNTER ARMS ENDS*{MOST_ARMS} TARGETS*{MOST_ARMS} RULES*{MOST_ARMS} KEY_STATE*8
+    PINNED COUNTER ASKS ARMS ENDS*{MOST_ARMS} TARGETS*{MOST_ARMS} RULES*{MOST_ARMS} KEY_STATE*8
     """,
 )
+
+# What a route asks of calls of a kind, beside their key: questions, one for each rule, or for several that one look
+# decides. RULED is where the rules' calls go. KEY_COLUMN, where keys come from a column.
+ASKS = _block("Asks", "RAW_BYTES QUESTION RULED KEY_COLUMN")
+# Of a header, where there is no COLUMN: it is one of COUNT texts, each of which says whose; NEGATED: none of them. Of
+# a column: its numbers are from LOW to HIGH, or among COUNT others; NEGATED: they are not.
+QUESTION = _block("Question", "NEXT COLUMN HEADER HEADER_SIZE WANTED COUNT LOW HIGH NEGATED PLACE")
+TEXT = _block("Text", "TEXT TEXT_SIZE PLACE")
+RULED = _block("Ruled", "TARGET RULE")
+# An element of each row, from AT in the raw contents on, and how its bytes are a number.
+COLUMN = _block("Column", "AT STRIDE ROWS SORT WIDTH SIGN INFINITY BITS BIAS")
+TRUTH, UNSIGNED, SIGNED, FLOAT = range(4)
+NOT_A_NUMBER = -(1 << 63)
 
 # What a call of one kind is on one arm: where it waits, and all of its reply and record that is always the same.
 TARGET = _block(

@@ -4,18 +4,15 @@ Reads what gateway.fastcodec.request reads, and less: whatever is not as most cl
 is left to Python, which answers it, or refuses it, and may learn the kind (gateway.lanes).
 """
 
-from gateway.native.blake2b import key_hash
 from gateway.native.blocks import JOINED, KIND, LANE, PYTHONS, STREAM, TARGET, TOO_LONG, TOO_MANY, WAITING, WORLD
+from gateway.native.choosing import target_of
 from gateway.native.fields import word
-from gateway.native.memory import add8, clock_ns, compiled, copy, load1, load8, remainder, same, store8
-
-RULE_PINNED, RULE_KEY, RULE_SEQUENCE = 1, 2, 3  # gateway.journal.format.RULE_CODES
+from gateway.native.memory import add8, clock_ns, compiled, copy, load1, load8, same, store8
 
 PREFIX_BYTES = 5  # of gRPC, before a message
 # Tags of ModelInferRequest's fields: number << 3 | 2.
 MODEL_NAME, MODEL_VERSION, REQUEST_ID, PARAMETER, INPUT, OUTPUT, RAW = 10, 18, 26, 34, 42, 50, 58
 SHORT = 0x80  # lengths below take one byte
-STRIDE, ALL_BP = 6_181, 10_000  # gnomon.routing
 
 
 @compiled
@@ -129,35 +126,6 @@ def span_end(at: int, end: int) -> int:
 
 
 @compiled
-def target_of(world: int, stream: int, kind: int) -> int:
-    """The arm for a call, as gateway.serving chooses it; 0 where Python knows no answer of that arm yet."""
-    bucket = 0
-    rule = RULE_PINNED
-    if load8(kind + KIND.PINNED) == 0:
-        size = load8(stream + STREAM.KEY_SIZE)
-        if size:
-            rule = RULE_KEY
-            value = key_hash(
-                kind + KIND.KEY_STATE, load8(stream + STREAM.BUFFER) + load8(stream + STREAM.KEY), size,
-                world + WORLD.SCRATCH,
-            )  # fmt: skip
-            store8(stream + STREAM.KEY_HASH, value)
-            bucket = remainder(value, ALL_BP)
-        else:
-            rule = RULE_SEQUENCE
-            bucket = (load8(load8(kind + KIND.COUNTER)) + 1) * STRIDE % ALL_BP
-    store8(stream + STREAM.RULE, rule)
-    store8(stream + STREAM.BUCKET, bucket)
-    for arm in range(load8(kind + KIND.ARMS)):
-        if bucket < load8(kind + KIND.ENDS + 8 * arm):
-            own_rule = load8(kind + KIND.RULES + 8 * arm)
-            if own_rule:
-                store8(stream + STREAM.RULE, own_rule)
-            return load8(kind + KIND.TARGETS + 8 * arm)
-    return 0
-
-
-@compiled
 def put_rows(kind: int, lane: int, raw: int, end: int) -> bool:
     """Copies the raw contents behind the rows that wait; whether they were what the kind says, to the last byte."""
     rows = load8(lane + LANE.ROWS)
@@ -218,7 +186,7 @@ def wait_in_lane(world: int, stream: int) -> int:
     if deadline and deadline <= load8(world + WORLD.NOW_NS):
         return PYTHONS
     kind = find_kind(world, stream, begin + PREFIX_BYTES, end)
-    target = target_of(world, stream, kind) if kind else 0
+    target = target_of(world, stream, kind, end) if kind else 0
     return join(world, stream, kind, target, load8(stream + STREAM.ROW), end) if target else PYTHONS
 
 
@@ -251,7 +219,7 @@ def join(world: int, stream: int, kind: int, target: int, raw: int, end: int) ->
     if not put_rows(kind, lane, raw, end):
         return PYTHONS
     add8(backlog, cost)
-    if load8(kind + KIND.PINNED) == 0 and load8(stream + STREAM.KEY_SIZE) == 0:
+    if load8(stream + STREAM.TAKES_TURN):
         add8(load8(kind + KIND.COUNTER), 1)
     store8(load8(lane + LANE.CALL_LIST) + 8 * calls, stream)
     store8(load8(lane + LANE.ROW_LIST) + 8 * calls, before)

@@ -84,6 +84,26 @@ def remainder(typing_context: Any, value: Any, by: Any) -> Any:
 
 
 @inlined
+def quotient(typing_context: Any, value: Any, by: Any) -> Any:
+    """`value // by` of numbers without sign."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.udiv(*arguments)
+
+    return I64(I64, I64), code
+
+
+@inlined
+def difference(typing_context: Any, value: Any, by: Any) -> Any:
+    """`value - by` of 64 bits, whatever the sign: a subtraction that must not overflow is another instruction."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.sub(*arguments)
+
+    return I64(I64, I64), code
+
+
+@inlined
 def publish8(typing_context: Any, address: Any, value: Any) -> Any:
     """`store8` that no earlier store passes: whoever sees the value sees what was written before it."""
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from gateway.cost import RunCost
 from gateway.journal.format import ANSWERED, FAILED, RULE_NAMES
 from gnomon import oip
 from gnomon.domain import Role
+from gnomon.rules import Compare, RouteRule
 from tests import models
 from tests.contract.lanes.house import House, raw_call, route
 
@@ -140,6 +142,31 @@ async def test_moved_calls_take_the_lane(started: Started, caller: Any) -> None:
     before = house.by_python
     await calls.ask(-1.0, 50)
     assert house.by_python - before == (0 if house.service.lanes is not None else 50)
+
+
+async def test_calls_that_a_rule_sends_to_a_canary_are_moved_and_come_back(started: Started, caller: Any) -> None:
+    house = await started(models.rooted())
+    rules = tuple(
+        RouteRule(name=f"r{value}", version=2, feature="x[0]", compare=Compare.EQ, values=(value,))
+        for value in ("9", "-1", "4")
+    )
+    house.serve(replace(route("m", (2, 0), revision=2), rules=rules))
+    calls = caller(house)
+    await calls.ask(-1.0, 20)
+    assert state(house) is State.OPEN
+    before = house.by_python
+    assert await calls.ask(-1.0, 10) == [("1", -STABLE)] * 10
+    header = house.records()[-1][0]
+    told = [int(header[name]) for name in ("version", "role", "weight_bp", "bucket", "key_hash")]
+    assert (RULE_NAMES[int(header["rule"])], told) == ("breaker", [1, Role.STABLE, 0, 1, 0])
+    assert house.by_python - before == (0 if house.service.lanes is not None else 10)
+    house.now_s = 5.0
+    house.breakers.tick()
+    await calls.ask(4.0, 5)
+    assert state(house) is State.CLOSED
+    before = house.by_python
+    assert await calls.ask(4.0, 10) == [("2", 2.0)] * 10
+    assert house.by_python - before == (0 if house.service.lanes is not None else 10)
 
 
 async def test_a_canary_that_is_well_again_gets_its_calls_back(started: Started, caller: Any) -> None:

@@ -16,14 +16,26 @@ from gateway.journal.format import ANSWERED, RULE_NAMES, id_text
 from gateway.sampling import is_sampled
 from gnomon import oip
 from gnomon.routing import key_hash
-from gnomon.rules import RouteRule
+from gnomon.rules import Compare, RouteRule
 from tests import models
 from tests.contract.lanes.house import House, Loop, ask, compared, raw_call, route
 
 TENANT = RouteRule(name="gold", version=2, header="x-tenant", values=("acme",))
+OTHERS = RouteRule(name="others", version=6, header="x-region", compare=Compare.NE, values=("eu",))
+LARGE = RouteRule(name="large", version=1, feature="x[1]", compare=Compare.GE, values=("1",))
+SOME = RouteRule(name="some", version=2, feature="b[1]", values=("1", "5", "3"))
 ROUTES = (
     route("scaled", (2, 3_000), shadows=(3, 4, 5), revision=7),
-    replace(route("ruled", (2, 3_000), revision=7), rules=(TENANT,), routing_key_column="x[0]"),
+    replace(
+        route("ruled", (2, 3_000), shadows=(7,), revision=7),
+        warm=(6,),
+        rules=(TENANT, OTHERS, LARGE),
+        routing_key_column="x[0]",
+    ),
+    replace(  # without a canary no breaker looks at what is no number
+        route("calm", revision=7), warm=(2,), rules=(replace(LARGE, version=2),), routing_key_column="x[0]"
+    ),
+    replace(route("keyed", (2, 3_000), revision=7), rules=(SOME,), routing_key_column="b[0]"),
     route("pair", revision=7),
     route("several", revision=7),
 )
@@ -33,7 +45,12 @@ def stocked(house: House) -> House:
     for number, factor in ((1, 2.0), (2, 3.0), (3, 4.0), (4, 5.0), (5, 6.0)):
         house.load("scaled", number, models.scaled(factor))
         house.load("ruled", number, models.scaled(factor))
+    for number in (6, 7):
+        house.load("ruled", number, models.scaled(number))
     house.load("pair", 1, models.pair())
+    for number in (1, 2):
+        house.load("keyed", number, models.pair())
+        house.load("calm", number, models.scaled(number))
     house.load("several", 1, models.several())
     house.serve(*ROUTES)
     return house
@@ -76,13 +93,16 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
 
 
 def request(
-    model: str, rows: int = 1, request_id: str = "", key: str = "", version: str = "", outputs: Any = ()
+    model: str, rows: int = 1, request_id: str = "", key: str = "", version: str = "", outputs: Any = (), seed: int = 0
 ) -> Any:
+    """Of an even `seed` the numbers are whole."""
     message = oip.ModelInferRequest(model_name=model, model_version=version, id=request_id)
-    numbers = np.random.default_rng(rows).normal(size=(rows, 3)).astype("<f4")
-    if model == "pair":
+    numbers = np.random.default_rng(rows + seed).normal(size=(rows, 3)).astype("<f4")
+    if seed % 2 == 0:
+        numbers = np.rint(3 * numbers) + np.float32(2)
+    if model in ("pair", "keyed"):
         message.inputs.add(name="b", datatype="INT64", shape=[rows, 2])
-        message.raw_input_contents.append(np.arange(2 * rows, dtype="<i8").tobytes())
+        message.raw_input_contents.append(np.arange(seed, seed + 2 * rows, dtype="<i8").tobytes())
     message.inputs.add(name="x", datatype="FP32", shape=[rows, 3])
     message.raw_input_contents.append(numbers.tobytes())
     for name in outputs:
@@ -113,11 +133,11 @@ requests = st.one_of(
     st.builds(
         request, st.sampled_from(["scaled", "ruled"]), st.integers(1, 9), texts, texts,
         st.sampled_from(["", "1", "2", "3", "9", "x"]),
-        st.sampled_from([(), ("score",), ("score", "score"), ("nothing",)]),
+        st.sampled_from([(), ("score",), ("score", "score"), ("nothing",)]), st.integers(0, 5),
     ),
     st.builds(
-        request, st.just("pair"), st.integers(1, 5), texts, texts, st.just(""),
-        st.sampled_from([(), ("total",), ("y", "total"), ("total", "y")]),
+        request, st.sampled_from(["pair", "keyed"]), st.integers(1, 5), texts, st.just("") | texts, st.just(""),
+        st.sampled_from([(), ("total",), ("y", "total"), ("total", "y")]), st.integers(0, 5),
     ),
     st.builds(request, st.sampled_from(["several", "nobody"])),
 )  # fmt: skip
@@ -126,7 +146,8 @@ traces = st.tuples(
     st.just("traceparent"), st.from_regex(r"(00|ff)-[0-9a-fA-Fg]{31,32}-[0-9a-f]{16}-01", fullmatch=True)
 )
 tenants = st.tuples(st.just("x-tenant"), st.sampled_from(["acme", "globex"]))
-fields = st.lists(st.one_of(keys, traces, tenants), max_size=3)
+regions = st.tuples(st.just("x-region"), st.sampled_from(["eu", "us", ""]))
+fields = st.lists(st.one_of(keys, traces, tenants, regions), max_size=3)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -162,16 +183,57 @@ def test_the_second_call_of_a_kind_is_not_pythons(both: Both) -> None:
         assert house.by_python == before
 
 
-def test_calls_of_a_model_whose_route_asks_for_more_than_a_key_are_all_pythons(both: Both) -> None:
-    house, data = both.with_lane, request("ruled").SerializeToString()
-    before = house.by_python
-    for metadata, rule, weight_bp in (([("x-tenant", "acme")], "rule", 10_000), ([], "key", None), ([], "key", None)):
-        found = both.ask(data, metadata)
-        assert_same(found)
-        header = found[0][1][0]
-        assert RULE_NAMES[int(header["rule"])] == rule
-        assert int(header["weight_bp"]) == (weight_bp or {1: 7_000, 2: 3_000}[int(header["version"])])
-    assert house.by_python == before + 6
+def ruled(first: float, second: float, model: str = "ruled") -> bytes:
+    """A call of one row."""
+    message = request(model)
+    message.raw_input_contents[0] = np.array([first, second, 0], "<f4").tobytes()
+    return message.SerializeToString(deterministic=True)
+
+
+CANARYS = next(key for key in range(1, 100) if key_hash("ruled", str(key).encode()) % 10_000 < 3_000)
+STABLES = next(key for key in range(1, 100) if key_hash("ruled", str(key).encode()) % 10_000 >= 3_000)
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("data", "metadata", "rule", "version", "weight_bp"),
+    [
+        (ruled(7, 0), [("x-tenant", "acme"), ("x-tenant", "globex")], "rule", 2, 10_000),
+        (ruled(7, 9), [("x-tenant", "acme"), ("x-region", "us")], "rule", 2, 10_000),
+        (ruled(7, 9), [("x-tenant", "globex"), ("x-region", "us")], "rule", 6, 10_000),
+        (ruled(7, 9), [("x-region", "eu")], "rule", 1, 10_000),
+        (ruled(7, 9), [("x-routing-key", "k1")], "rule", 1, 10_000),
+        (ruled(STABLES, 0), [], "key", 1, 7_000),
+        (ruled(CANARYS, 0), [], "key", 2, 3_000),
+        (ruled(0.5, 0), [("x-routing-key", str(CANARYS))], "key", 2, 3_000),
+        (ruled(7, NAN, "calm"), [], "key", 1, 10_000),
+        (ruled(NAN, 0, "calm"), [], "sequence", 1, 10_000),
+        (ruled(float("-inf"), 0.5, "calm"), [], "sequence", 1, 10_000),
+        (ruled(NAN, 1, "calm"), [], "rule", 2, 10_000),
+    ],
+    ids=["header", "first rule", "other header", "feature", "feature before key", "column", "column of the canary",
+         "key before column", "no feature", "no key", "a key that is no number", "rule without a key"],
+)  # fmt: skip
+def test_calls_by_rule_and_by_a_columns_key_are_not_pythons(
+    both: Both, data: bytes, metadata: Any, rule: str, version: int, weight_bp: int
+) -> None:
+    for _ in range(4):
+        both.ask(data, metadata)
+    before = both.with_lane.by_python
+    found = both.ask(data, metadata)
+    assert_same(found)
+    assert both.with_lane.by_python == before
+    header = found[0][1][0]
+    assert RULE_NAMES[int(header["rule"])] == rule
+    assert (int(header["version"]), int(header["weight_bp"])) == (version, weight_bp)
+
+
+def test_a_key_with_a_fraction_is_pythons_to_write(both: Both) -> None:
+    for data, pythons in ((ruled(7.5, 0), 2), (ruled(7, 0), 0)):
+        both.ask(data)
+        before = both.with_lane.by_python
+        assert_same(both.ask(data))
+        assert both.with_lane.by_python - before == pythons
 
 
 def test_each_shadow_is_offered_what_its_reader_will_choose(both: Both) -> None:

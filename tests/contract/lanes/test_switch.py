@@ -14,7 +14,7 @@ import pytest
 from gateway.servables import Servable
 from gnomon.domain import Version
 from gnomon.routing import Table
-from gnomon.rules import RouteRule
+from gnomon.rules import Compare, RouteRule
 from tests import models
 from tests.contract.lanes.house import House, Loop, ask, raw_call, route
 from tests.contract.lanes.test_same import assert_same, request
@@ -24,7 +24,10 @@ MESSAGES = (
     request("scaled", 3, outputs=("score", "score")), request("scaled", 1, version="2"), request("pair", 3, "an-id"),
     request("pair", 2, outputs=("total", "y")),
 )  # fmt: skip
-RULED = replace(route("scaled"), rules=(RouteRule(name="gold", version=1, header="x-tenant", values=("acme",)),))
+RULES = (
+    RouteRule(name="gold", version=3, header="x-tenant", values=("acme",)),
+    RouteRule(name="large", version=2, feature="x[0]", compare=Compare.GT, values=("2",)),
+)
 
 
 class Two:
@@ -48,16 +51,16 @@ class Two:
         for house in self.houses:
             self.loop.call(lambda house=house: house.serve(*routes, foresee=foresee))
 
-    def ask(self, message: Any) -> list[tuple[Any, Any]]:
+    def ask(self, message: Any, metadata: Any = ()) -> list[tuple[Any, Any]]:
         """(answer, record) of each house."""
         data = message.SerializeToString(deterministic=True)
-        answers = [ask(raw_call(channel), data) for channel in self.channels]
+        answers = [ask(raw_call(channel), data, metadata) for channel in self.channels]
         return [(answer, house.records()[-1]) for answer, house in zip(answers, self.houses, strict=True)]
 
-    def by_python(self, message: Any) -> int:
+    def by_python(self, message: Any, metadata: Any = ()) -> int:
         """How many of one call went Python's way, which is as Python would have answered it."""
         before = self.lane.by_python
-        assert_same(self.ask(message))
+        assert_same(self.ask(message, metadata))
         return self.lane.by_python - before
 
     def close(self) -> None:
@@ -119,11 +122,15 @@ def test_a_version_of_another_signature_refuses_what_it_would_refuse_anyway(two:
     assert two.by_python(message) == 1
 
 
-def test_a_route_with_rules_is_pythons_from_its_first_call(two: Two) -> None:
-    message = request("scaled")
-    two.ask(message)
-    two.serve(replace(RULED, revision=2), route("pair"))
-    assert [two.by_python(message) for _ in range(2)] == [1, 1]
+def test_first_calls_after_a_switch_to_rules_are_not_pythons_and_as_its_are(two: Two) -> None:
+    """By a rule for a version that is only warm, by another for an arm, by a column's key."""
+    for message in MESSAGES:
+        two.ask(message)
+    then = replace(route("scaled", (2, 3_000), revision=2), warm=(3,), rules=RULES, routing_key_column="x[2]")
+    two.serve(then, route("pair"))
+    for message in MESSAGES:
+        for metadata in ([("x-tenant", "acme")], [("x-tenant", "globex")]):
+            assert two.by_python(message, metadata) == 0
 
 
 @pytest.mark.parametrize(
