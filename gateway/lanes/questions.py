@@ -38,7 +38,7 @@ class Numbers:
         self.infinity = self.bits = self.bias = 0
         self.least, self.most = 0, (1 << bits) - 1
         if self.sort == FLOAT:
-            finite = np.finfo(dtype)
+            finite: Any = np.finfo(dtype.type)
             self.bits, self.bias = int(finite.nmant), int(finite.maxexp) - 1
             self.infinity = (2 * self.bias + 1) << self.bits
             self.least, self.most = -self.infinity, self.infinity
@@ -119,7 +119,7 @@ def texts_of(matcher: ByText[Choice] | ByOtherText[Choice]) -> tuple[Block, int]
         else dict.fromkeys(matcher.unwanted, 0)
     )
     texts = sorted(places, key=lambda text: (len(text), text))
-    block, words = Block(TEXT.SIZE * len(texts)), []
+    block, words = Block(TEXT.SIZE * len(texts)), list[int]()
     at = block.point(b"".join(texts))
     for text in texts:
         words += at, len(text), places[text]
