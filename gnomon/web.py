@@ -70,14 +70,17 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     """Listens until `stop`. A thread a connection, CONNECTIONS at most: one more is closed at once.
 
-    Raises: OSError when the port is taken.
+    Raises: OSError when the port is taken, or the host is no address of this machine.
     """
 
     daemon_threads = True
     block_on_close = False
 
     def __init__(self, address: tuple[str, int], pages: Mapping[str, Page]) -> None:
-        super().__init__(address, Handler)
+        try:
+            super().__init__(address, Handler)
+        except OSError as error:
+            raise OSError(f"cannot listen on {address[0]}:{address[1]}: {error.strerror}") from None
         self.pages = pages
         self._free = threading.BoundedSemaphore(CONNECTIONS)
         self._thread = threading.Thread(target=self.serve_forever, args=(POLL_S,), name="http", daemon=True)

@@ -211,7 +211,7 @@ def _metrics(config: Config, parts: Parts) -> web.Server:
     try:
         return web.Server((config.host, config.metrics_port), {"/metrics": web.metrics_page(scrape)})
     except OSError as error:
-        raise CannotStart(f"metrics_port {config.metrics_port} of {config.host}: {error.strerror}") from None
+        raise CannotStart(f"metrics_port: {error}") from None
 
 
 def now_unix_ms() -> int:
