@@ -53,11 +53,13 @@ def applied(http: str) -> int:
         return int(json.load(answer)["revision"])
 
 
-def metric(http: str, name: str) -> float:
-    """The largest value of a metric, over its labels; 0 where there is none."""
+def metric(http: str, name: str, **labels: object) -> float:
+    """The largest value of a metric with these labels, over all others; 0 where there is none."""
+    wanted = [f'{label}="{value}"' for label, value in labels.items()]
     with urllib.request.urlopen(f"http://{http}/metrics", timeout=5) as answer:
         lines = answer.read().decode().splitlines()
-    return max((float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + "{")), default=0.0)
+    found = [line for line in lines if line.startswith(name + "{") and all(label in line for label in wanted)]
+    return max((float(line.rsplit(" ", 1)[1]) for line in found), default=0.0)
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:

@@ -1,9 +1,9 @@
 """`python -m bench.shadow`: what shadows cost the calls that are answered, and what a core of theirs gets done.
 
 One shadow of all calls that hangs, crashes each second, takes ten times as long, leaks a gigabyte, spins on all cores,
-or behaves, each in short windows beside windows without it: p99 at half the capacity, failed calls, and whether the
-books balance. And the shadow is held until there is a backlog, and let go: rows a second of its processor time, beside
-the worker's, on the same calls.
+or behaves, each in short windows beside windows in which its process stands still: p99 at half the capacity, failed
+calls, and whether the books balance. And the shadow is held until there is a backlog, and let go: rows a second of its
+processor time, beside the worker's, on the same calls.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,14 @@ from bench.beside import Beside, told
 from bench.faults import VARIABLE
 from bench.house import House
 from bench.plan import Plan
+from bench.reloading import metric
 from bench.scenarios import TREES
 from bench.session import load
 from gnomon.client import GatewayClient
 
 GOOD = 2
 FAULTS = {4: "hang", 5: "crash", 6: "slow", 7: "leak", 8: "spin"}
+ENDING = ("hang", "crash", "leak")  # faults that a process is ended for, or ends by
 SHARE_OF_CAPACITY = 1 / 2
 LEAST_TIMES = 5.0  # rows/s a core, times the worker's
 MEMORY = 1536 << 20  # what an arm needs, and a gigabyte that leaks
@@ -75,6 +77,10 @@ class Measured:
         names = ("run", "shed", "expired", "failed")
         return {"offered": status.books.shadow_offered} | {name: getattr(status.shadow, name) for name in names}
 
+    def ends(self, version: int) -> int:
+        """How often the process of a shadow died, or was ended."""
+        return round(metric(self._house.http, "gnomon_shadow_restarts_total", model=TREES, version=version))
+
     def settled(self) -> Books:
         """Once every offered call has come to an end. Raises: TimeoutError."""
         deadline = time.monotonic() + SETTLE_TIMEOUT_S
@@ -100,31 +106,44 @@ def stopped(runner: int) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-def with_faults(measured: Measured, house: House, faults: Sequence[str], pairs: int) -> dict[str, Beside]:
-    """Half load without a shadow and with one, window beside window."""
+@dataclass(kw_only=True)
+class Found(Beside):
+    """And how often the arm's process ended."""
+
+    ends: int = 0
+
+
+def with_faults(measured: Measured, house: House, faults: Sequence[str], pairs: int) -> dict[str, Found]:
+    """Half load beside a shadow, window beside window: the arm's process stands still, and goes on where it was."""
     house.route(TREES, 1)
     rate = SHARE_OF_CAPACITY * float(measured.load(connections=4, in_flight=16)["calls_per_s"])
     versions = {fault: version for version, fault in (FAULTS | {GOOD: "good"}).items()}
-    found = {fault: Beside() for fault in faults}
+    found = {fault: Found() for fault in faults}
     for fault, each in found.items():
         house.route(TREES, 1, shadow=versions[fault])
         measured.load(rate=rate, seconds=STARTS_S)  # the arm's process starts meanwhile
         for _ in range(pairs):
-            house.route(TREES, 1)
             with stopped(measured.runner()):
                 each.quiet_p99_us.append(each.take(measured.load(rate=rate)))
-            house.route(TREES, 1, shadow=versions[fault])
             each.other_p99_us.append(each.take(measured.load(rate=rate)))
+        each.ends = measured.ends(versions[fault])
         medians = (statistics.median(p99) for p99 in (each.other_p99_us, each.quiet_p99_us))
-        print("  {}: p99 {:.0f} µs, quiet {:.0f} µs, at {:.0f} calls/s".format(fault, *medians, rate), flush=True)
+        print(
+            "  {}: p99 {:.0f} µs, quiet {:.0f} µs, at {:.0f} calls/s; its process ended {} times".format(
+                fault, *medians, rate, each.ends
+            ),
+            flush=True,
+        )
     house.route(TREES, 1)
     return found
 
 
-def judged(found: dict[str, Beside], books: Books) -> dict[str, bool]:
+def judged(found: dict[str, Found], books: Books) -> dict[str, bool]:
     verdicts: dict[str, bool] = {}
     for fault, each in found.items():
         verdicts |= each.judged(fault)
+        if fault in ENDING:
+            verdicts[f"{fault}: its process ended {each.ends} times"] = each.ends > 0
     ends = sum(books.values()) - books["offered"]
     counts = ", ".join(f"{name} {count}" for name, count in books.items())
     return verdicts | {f"books: {counts}": books["offered"] == ends}

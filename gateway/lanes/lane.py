@@ -1,6 +1,7 @@
 """A lane: where calls of one version wait, their rows side by side in memory. Compiled code puts them in."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,11 +69,11 @@ class Lane:
         if rows <= bound or count == 1:
             yield self._run(0, count, 0, rows)
             return
-        ends = np.append(self._spare.starts[1:count], rows)
+        ends = [*self._spare.starts[1:count].tolist(), rows]
         first, begin = 0, 0
         while first < count:
-            last = max(first + 1, int(np.searchsorted(ends, begin + bound, side="right")))
-            end = int(ends[last - 1])
+            last = max(first + 1, bisect_right(ends, begin + bound))
+            end = ends[last - 1]
             yield self._run(first, last, begin, end)
             first, begin = last, end
 

@@ -6,15 +6,15 @@ import time
 
 import pytest
 
-from bench.beside import Beside
-from bench.shadow import judged, stopped
+from bench.shadow import Found, judged, stopped
 from gateway.shadowing.vitals import vitals_of
 
 BALANCED = {"offered": 10, "run": 4, "shed": 3, "expired": 2, "failed": 1}
 
 
-def found(*other: float, failed: int = 0) -> dict[str, Beside]:
-    return {"leak": Beside(quiet_p99_us=[100.0] * len(other), other_p99_us=list(other), calls=9, failed=failed)}
+def found(*other: float, failed: int = 0, ends: int = 1) -> dict[str, Found]:
+    quiet = [100.0] * len(other)
+    return {"leak": Found(quiet_p99_us=quiet, other_p99_us=list(other), calls=9, failed=failed, ends=ends)}
 
 
 def test_one_window_that_the_machine_stalled_in_is_not_held_against_a_fault() -> None:
@@ -28,10 +28,11 @@ def test_one_window_that_the_machine_stalled_in_is_not_held_against_a_fault() ->
         (found(106.0, 106.0, 90.0), BALANCED, "p99"),
         (found(100.0, failed=1), BALANCED, "1 calls of 9 failed"),
         (found(100.0), BALANCED | {"run": 3}, "books"),
+        (found(100.0, ends=0), BALANCED, "its process ended 0 times"),
     ],
-    ids=["later", "failed", "lost"],
+    ids=["later", "failed", "lost", "goes on"],
 )
-def test_one_of_them_misses(beside: dict[str, Beside], books: dict[str, int], missed: str) -> None:
+def test_one_of_them_misses(beside: dict[str, Found], books: dict[str, int], missed: str) -> None:
     names = [name for name, met in judged(beside, books).items() if not met]
     assert len(names) == 1
     assert missed in names[0]
