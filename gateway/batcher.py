@@ -74,6 +74,7 @@ class Batcher:
         self.flushed = flushed
         self.ran: Callable[[Servable, int, int], None] = lambda servable, rows, taken_ns: None  # told of each run
         self.waits: Mapping[str, Wait] = {}  # by model; written by the worker, as a whole
+        self.computing: list[list[Any]] = []  # the jobs of runs in threads, and of those that wait for one
         self._queues: dict[Servable, list[Job]] = {}
         self._held: dict[Servable, Held[Job]] = {}
         self._alarm: Alarm | None = None  # there once a call waits
@@ -146,11 +147,12 @@ class Batcher:
         if servable.cost.expected_us(sum(job.rows for job in waiting)) <= self.inline_run_us:
             self._finish(servable, waiting, *compute(servable, waiting))
         else:
-            loop = asyncio.get_running_loop()
-            future = loop.run_in_executor(self.runners, compute, servable, waiting)
+            self.computing.append(waiting)
+            future = asyncio.get_running_loop().run_in_executor(self.runners, compute, servable, waiting)
             future.add_done_callback(lambda ended: self._finish_later(servable, waiting, ended))
 
     def _finish_later(self, servable: Servable, jobs: list[Job], ended: "asyncio.Future[Any]") -> None:
+        self.computing.remove(jobs)
         if ended.cancelled():
             now = time.perf_counter_ns()
             for job in jobs:

@@ -8,7 +8,7 @@ import asyncio
 import dataclasses
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,14 +101,14 @@ class Breakers:
         if job.taken is not None and job.taken.choice.rule == "breaker":
             self._page.values[self._page.counter("gnomon_breaker_diverted_total", model=job.taken.route.model)] += 1
         watched = self._of(job)
-        if watched is not None:
+        if watched is not None and not job.is_late:
             late = self._is_late(watched, job)
             self._ended(watched, Outcomes(1, timed_out=late, non_finite=not late and not is_finite(outputs)))
 
     def refused(self, job: Job, error: BaseException) -> None:
         """What the caller asked wrongly, or took back, says nothing of the arm."""
         watched = self._of(job)
-        if watched is None:
+        if watched is None or job.is_late:
             return
         if outcome_of(error) == FAILED:
             self._ended(watched, Outcomes(1, failed=1))
@@ -128,9 +128,23 @@ class Breakers:
             outcomes = Outcomes(late, timed_out=late)
         else:
             bad = 0 if is_finite(run.outputs) else calls_not_finite(run.outputs, run.starts - run.row)
-            outcomes = Outcomes(len(run.calls), timed_out=late, non_finite=min(bad, len(run.calls) - late))
+            calls = len(run.calls) - run.late
+            outcomes = Outcomes(calls, timed_out=late, non_finite=min(bad, calls - late))
         if outcomes.calls:
             self._ended(watched, outcomes)
+
+    def overdue(self, runs: Iterable[Run], jobs: Iterable[Job]) -> None:
+        """Runs of the lane that are being computed, and jobs likewise: a run that hangs has no end to be counted at."""
+        for run in runs:
+            watched = self._watched.get(run.lane.key)
+            if watched is not None and not run.lane.pinned and (late := self._late_calls(watched, run)):
+                run.late += late
+                self._ended(watched, Outcomes(late, timed_out=late))
+        for job in jobs:
+            watched = self._of(job)
+            if watched is not None and not job.is_late and self._is_late(watched, job):
+                job.is_late = True
+                self._ended(watched, Outcomes(1, timed_out=1))
 
     def _of(self, job: Job) -> Watched | None:
         taken = job.taken
@@ -157,7 +171,7 @@ class Breakers:
         return given_s * 1e6 >= self._least_us(watched, job.rows)
 
     def _late_calls(self, watched: Watched, run: Run) -> int:
-        """The same of the calls of a run."""
+        """The same of the calls of a run: how many more than were known."""
         if isinstance(run.outputs, Exception) and not isinstance(run.outputs, Dropped):
             return 0
         now_ns, given = time.monotonic_ns(), []
@@ -168,7 +182,7 @@ class Breakers:
         if not given:
             return 0
         least_us = self._least_us(watched, run.rows // len(run.calls))
-        return sum(given_ns >= 1e3 * least_us for given_ns in given)
+        return max(0, sum(given_ns >= 1e3 * least_us for given_ns in given) - run.late)
 
     def _least_us(self, watched: Watched, rows: int) -> float:
         return self._servables.get(*watched.stable).cost.least_us(rows) if watched.stable in self._servables else 0.0

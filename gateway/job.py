@@ -78,8 +78,8 @@ class Job:
     """A call and its times, in nanoseconds of the monotonic clock. Written by: the worker's event loop."""
 
     __slots__ = (
-        "arm", "arrived_unix_ns", "began_ns", "call", "cost_ns", "decoded_ns", "ended_ns", "ends", "request_id",
-        "started_ns", "taken",
+        "arm", "arrived_unix_ns", "began_ns", "call", "cost_ns", "decoded_ns", "ended_ns", "ends", "is_late",
+        "request_id", "started_ns", "taken",
     )  # fmt: skip
 
     def __init__(self, call: Call, ends: Ends) -> None:
@@ -91,6 +91,7 @@ class Job:
         self.arm = NO_ARM
         self.taken: Taken | None = None
         self.cost_ns = 0  # expected of its run
+        self.is_late = False  # its deadline was seen to pass while its run went on
 
     @property
     def feeds(self) -> dict[str, NDArray[Any]]:

@@ -7,6 +7,7 @@ is answered from the run. Any transport may hand calls to `infer`; `ModelInfer` 
 import asyncio
 import time
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from gateway import codec
@@ -207,6 +208,14 @@ class InferenceService(Extensions):
         self.run_rows.ran(servable.version.model, rows)
         if self.lanes is not None:
             self.lanes.learned(servable)
+
+    def sweep(self) -> None:
+        """A few times a second: callers whose time is up, while they wait for a thread or their runs go on in one."""
+        if self.breakers is not None:
+            runs = self.lanes.computing if self.lanes is not None else ()
+            self.breakers.overdue(runs, chain.from_iterable(self.batcher.computing))
+        if self.lanes is not None:
+            self.lanes.sweep()
 
     def publish(self, page: Page) -> None:
         """What is on the page only now and then."""

@@ -190,8 +190,7 @@ class Worker:
             self.books.journal_failing(self.journal.failing)
             self.service.publish(self.page)
             self.breakers.tick()
-            if self.service.lanes is not None:
-                self.service.lanes.sweep()
+            self.service.sweep()
             self._retire()  # what was still borrowed at the switch
 
     async def _obey(self) -> None:

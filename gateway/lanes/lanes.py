@@ -79,7 +79,7 @@ class Lanes:
         self._kept: list[list[Known]] = []  # forgotten, while calls of them are on their way
         self._taken: deque[Iterator[Run]] = deque()  # of lanes with calls; a lane's next begins when its last is over
         self._flights: deque[Run] = deque()
-        self._flying = 0
+        self.computing: set[Run] = set()  # runs in threads
         self._next = 0
         self._scheduled = False
         self._run = Block(RUN.SIZE)
@@ -238,7 +238,7 @@ class Lanes:
 
     def _tidy(self) -> None:
         """Lets go of what was forgotten, once no call of it is on its way."""
-        if self._kept and not self._flying and not self._flights and not self._waits():
+        if self._kept and not self.computing and not self._flights and not self._waits():
             self._kept.clear()
             self._numbered = {number: lane for number, lane in self._numbered.items() if lane in self._lanes.values()}
             foreseen = [known for each in self._foreseen.values() for known in each.kinds]
@@ -291,7 +291,7 @@ class Lanes:
     def _settle(self) -> None:
         if self._waits():
             self.work()  # what is left and what came meanwhile, after whoever else wants the loop
-        elif not self._flights and not self._flying:
+        elif not self._flights and not self.computing:
             self._backlog.settle()
         self._tidy()
 
@@ -324,13 +324,13 @@ class Lanes:
 
     def _launch(self) -> None:
         """Long runs go to threads, as many as there are; the others wait here, where their deadlines are looked at."""
-        while self._flights and self._flying < self._batcher.threads:
+        while self._flights and len(self.computing) < self._batcher.threads:
             for part in self._alive(self._flights.popleft()):
                 self._look_around(part)
                 if isinstance(part.outputs, Exception):
                     self._finish(part)
                     continue
-                self._flying += 1
+                self.computing.add(part)
                 part.lane.servable.borrowed += 1
                 loop = asyncio.get_running_loop()
                 future = loop.run_in_executor(self._batcher.runners, part.compute)
@@ -352,7 +352,7 @@ class Lanes:
 
     def _landed(self, ended: "asyncio.Future[Run]") -> None:
         run = ended.result()
-        self._flying -= 1
+        self.computing.remove(run)
         run.lane.servable.borrowed -= 1
         self._finish(run)
         self._launch()

@@ -30,6 +30,7 @@ class Run:
         "ended_ns",
         "feeds",
         "lane",
+        "late",
         "outputs",
         "places",
         "row",
@@ -49,6 +50,7 @@ class Run:
         self.row = int(starts[0])
         self.outputs: list[NDArray[Any]] | Exception = []
         self.started_ns = self.ended_ns = 0
+        self.late = 0  # calls whose deadlines were seen to pass while it was computed
 
     def compute(self) -> "Run":
         """Runs the model; `outputs` are then what it gave, or what went wrong."""

@@ -168,30 +168,46 @@ def the_list_of_what_it_answered_is_exact(house: House, ended: Rollout, caller: 
     print(f"the last of {len(told)} calls that version 2 answered came {last_ms:.0f} ms after it was stopped")
 
 
-def test_a_canary_that_fails_is_tripped_at_once_and_the_rollout_pauses(house: House) -> None:
+BAD = pytest.mark.parametrize(
+    ("bad", "reason", "errors"),
+    [(models.failing(), "failed", 4), (models.scaled(float("nan")), "non_finite", 0)],
+    ids=["failing", "nan"],
+)
+
+
+@BAD
+def test_a_bad_canary_is_tripped_at_once_and_the_rollout_pauses(
+    house: House, bad: bytes, reason: str, errors: int
+) -> None:
     """By its breaker alone: no gate of the policy counts errors."""
-    house.model("failing", models.scaled(1.0), models.failing())
+    name = f"tripped-{reason}"
+    house.model(name, models.scaled(1.0), bad)
     policy = Policy(steps=(canary(2_000, 1_000_000), canary(10_000, 50)), p99_budget_us=1_000_000)
-    until(lambda: house.started("failing", policy))
-    with Caller(house.pair.gateway, "failing") as caller:
-        paused = until(lambda: house.paused("failing"))
+    until(lambda: house.started(name, policy))
+    with Caller(house.pair.gateway, name) as caller:
+        paused = until(lambda: house.paused(name))
         with pytest.raises(IllegalTransition, match="cannot be resumed yet: worker"):
-            house.registry.resume_rollout("failing", reason="", actor="test")
+            house.registry.resume_rollout(name, reason="", actor="test")
     assert paused.gate == "breaker"
     assert "tripped version 2: 4 of" in paused.reason
-    assert paused.reason.endswith("mostly failed")
+    assert paused.reason.endswith(f"mostly {reason}")
     assert "breaker" in {verdict.gate for verdict in paused.decisions[-1].verdicts}
-    assert caller.errors == [grpc.StatusCode.INTERNAL] * 4
-    house.registry.abort_rollout("failing", reason="it fails", actor="test")
-    assert house.arms("failing") == [(1, Role.STABLE, 10_000)]
+    assert caller.errors == [grpc.StatusCode.INTERNAL] * errors
+    house.registry.abort_rollout(name, reason="it is bad", actor="test")
+    assert house.arms(name) == [(1, Role.STABLE, 10_000)]
     until(lambda: not house.gateway.status().trips)
 
 
-def test_a_canary_that_fails_goes_back_by_the_gate_that_counts_errors(house: House) -> None:
-    house.model("erring", models.scaled(1.0), models.failing())
-    ended, caller = house.roll_out("erring", Policy(steps=(canary(2_000, 1_000_000),), max_error_share=0.01))
+@BAD
+def test_a_bad_canary_goes_back_by_the_gate_that_counts_errors(
+    house: House, bad: bytes, reason: str, errors: int
+) -> None:
+    name = f"erring-{reason}"
+    house.model(name, models.scaled(1.0), bad)
+    ended, caller = house.roll_out(name, Policy(steps=(canary(2_000, 1_000_000),), max_error_share=0.01))
     assert (ended.state, ended.gate) == (RolloutState.STOPPED, "errors")
-    assert caller.errors == [grpc.StatusCode.INTERNAL] * 4
+    assert caller.errors == [grpc.StatusCode.INTERNAL] * errors
+    assert len(house.answered(name)) == 4 - errors
 
 
 def test_a_tripped_arm_is_told_of_and_so_are_the_calls_that_stable_answers_for_it(house: House) -> None:

@@ -319,6 +319,40 @@ async def test_a_canary_that_hangs_is_tripped_by_the_calls_that_wait_for_it(star
     assert await hurried(house, 12, 5.0) == {"1": 12}
 
 
+async def test_callers_of_runs_that_hang_are_counted_while_they_go_on(started: Started) -> None:
+    """No call waits for a thread: all that there is to count are the callers of the runs that hang."""
+    house = await started(models.scaled(CANARY))
+    assert await hurried(house, 4, 5.0) == {"1": 2, "2": 2}
+    canary, released = house.servables.get("m", 2), threading.Event()
+    canary.cost = RunCost(5_000.0)  # its runs go to threads
+    run = canary.run
+
+    def hanging(feeds: Any) -> Any:
+        released.wait(20)
+        return run(feeds)
+
+    setattr(canary, "run", hanging)  # noqa: B010 - a method in place of a method
+    channel = grpc.aio.insecure_channel(f"127.0.0.1:{house.port}", [("grpc.use_local_subchannel_pool", 1)])
+    threads, found = house.service.batcher.threads, Counter[Any]()
+    late = [raw_call(channel)(data(1.0), timeout=0.3) for _ in range(2 * threads)]
+    found.update(type(one) for one in await asyncio.gather(*late, return_exceptions=True))
+    assert found == {bytes: threads, grpc.aio.AioRpcError: threads}
+    async with asyncio.timeout(10):
+        while (counted_late := counted(house, "bad_total", version="2", reason="timed_out")) < threads:
+            house.service.sweep()
+            await asyncio.sleep(0.002)
+    house.service.sweep()
+    assert house.count("in_flight") == counted_late == threads
+    calls = counted(house, "calls_total", version="2")
+    released.set()
+    await channel.close()
+    async with asyncio.timeout(10):
+        while house.count("in_flight"):
+            await asyncio.sleep(0.005)
+    assert counted(house, "bad_total", version="2", reason="timed_out") == threads
+    assert counted(house, "calls_total", version="2") == calls
+
+
 async def test_callers_with_less_time_than_stable_takes_blame_themselves(started: Started) -> None:
     slow = models.slow(20_000)
     house = await started(slow, stable=slow)
