@@ -3,7 +3,7 @@
 While an answer is waited for, every WATCH_S: what CPU it used is charged to the arm's budget, and a process that is
 over it is stopped (SIGSTOP) until the budget allows more, whatever it does and with however many threads. A process
 that holds too much memory, or computes or sleeps for too long over one answer, is killed. Time that it could not run,
-as others wanted the processor or it was stopped, does not count.
+as others wanted the processor or it was stopped, does not count, nor time in which the runner could not look.
 """
 
 import logging
@@ -23,6 +23,7 @@ from gateway.shadowing.vitals import Vitals, vitals_of
 log = logging.getLogger(__name__)
 
 WATCH_S = 0.05
+MOST_BETWEEN_S = 2 * WATCH_S  # two looks: after longer than that it was the runner that stood still, perhaps with all
 START_TIMEOUT_S = 60.0  # of computing: imports and the warm-up
 SEND_TIMEOUT_S = 60  # of the clock: a process that no longer reads what it is asked
 
@@ -79,7 +80,7 @@ class Process:
         while not self._connection.poll(WATCH_S):
             found = self._look()
             now_s = time.monotonic()
-            asleep_s += now_s - seen_s if found.asleep else 0.0
+            asleep_s += min(now_s - seen_s, MOST_BETWEEN_S) if found.asleep else 0.0
             if asleep_s > timeout_s:
                 raise Died(f"it hangs: no answer, and asleep for {asleep_s:.1f} s")
             if found.cpu_s - began_s > timeout_s:
