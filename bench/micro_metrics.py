@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from gateway.observe.arms import Arms, TotalKey
-from gateway.observe.drift import Drift, TickKey
+from gateway.observe.drift import Drift
 from gateway.observe.edges import edges_ns
 from gateway.observe.page import publish_arms
 from gateway.observe.sheet import Sheet
+from gateway.observe.ticks import TickKey
 from gateway.pages import Page
 from gateway.scrape import Scrape
 from gnomon import web

@@ -22,11 +22,12 @@ from gateway.journal.readers import Follower, Readers
 from gateway.journal.walk import Batch
 from gateway.layout import SHADOW_JOURNAL, Layout
 from gateway.observe.arms import Arms
-from gateway.observe.drift import Drift, TickKey
+from gateway.observe.drift import Drift
 from gateway.observe.page import publish_arms, publish_pairs, publish_readers
 from gateway.observe.pairs import Pairs
 from gateway.observe.scores import all_finite
 from gateway.observe.sheet import Sheet
+from gateway.observe.ticks import TickKey
 from gateway.pages import Page
 from gateway.shadowing.books import Books
 from gateway.snapshot import Snapshot
@@ -122,7 +123,7 @@ class Observer:
         publish_arms(self.page, self.arms)
         publish_pairs(self.page, self.pairs)
         publish_readers(self.page, self.readers, NAME)
-        self.page.set("gnomon_drift_late_rows_total", self.drift.late)
+        self.page.set("gnomon_drift_late_rows_total", self.drift.late + self.drift.sliced.late)
         self.page.set("gnomon_metrics_series_dropped", self.sheet.dropped)
 
     def judge(self) -> None:
@@ -133,15 +134,16 @@ class Observer:
 
     def report(self) -> tuple[StatsReport, dict[TickKey, int]]:
         """Everything to tell, and what an acknowledgement of it would mean for drift."""
-        ticks, changes = self.drift.report(TICKS_BYTES)
+        now_s = time.time()
+        ticks, changes = self.drift.told(TICKS_BYTES, now_s)
         gateway_id = self.layout.identity.read_text().strip()
-        told_ms = min([self._ended_unix_ms, *self.drift.untold_unix_ms(changes)])
+        told_ms = min([self._ended_unix_ms, *self.drift.left_out_unix_ms(changes, now_s)])
         return StatsReport(
             gateway_id=gateway_id,
             arms=self.arms.stats(),
             pairs=self.pairs.stats(),
             ticks=ticks,
-            calls=self.drift.together.messages(changes, self.drift.tick_s),
+            calls=self.drift.together.messages([key[:3] for key in changes if not key.slice], self.drift.tick_s),
             books=tuple(shadow_books(self.layout)),
             told_through_unix_ms=told_ms,
         ), changes

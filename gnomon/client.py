@@ -213,14 +213,16 @@ class RegistryClient(_Client):
         points: int = 0,
         with_counts: bool = False,
         monitors: Sequence[str] = (),
+        of_slice: str = "",
     ) -> Drift:
         """Drift of what a version (0: the stable arm's) was asked, in [from, to).
 
-        With `points`, so many of each monitor's history; `with_counts`, its bins; `monitors`, of these alone.
+        With `points`, so many of each monitor's history; `with_counts`, its bins; `monitors`, of these alone;
+        `of_slice`, COLUMN=VALUE, of those rows alone.
         """
         request = pb.GetDriftRequest(
             model=model, version=version, from_unix_ms=from_unix_ms, to_unix_ms=to_unix_ms,
-            points=points, with_counts=with_counts, monitors=monitors,
+            points=points, with_counts=with_counts, monitors=monitors, slice=of_slice,
         )  # fmt: skip
         return cast(Drift, wire.decode(self._call(self._stub.GetDrift, request), Drift))
 

@@ -166,6 +166,7 @@ class DriftTick:
     tick_s: float
     rows: int
     counts: bytes
+    slice: str = ""  # COLUMN=VALUE, in the profile's coarse bins; empty: all traffic
 
     def __post_init__(self) -> None:
         check_model_name(self.model)
@@ -284,8 +285,18 @@ class ArmDrift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SliceDrift:
+    """A slice of a version's traffic: rows of the policy's window and of the reference, monitors with an alarm."""
+
+    name: str
+    rows: int
+    reference_rows: int
+    alarmed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """All monitors of a version over one span of time."""
+    """All monitors of a version, or of a slice of its traffic, over one span of time."""
 
     model: str
     version: int
@@ -298,6 +309,8 @@ class Drift:
     silent: tuple[str, ...] = ()  # gateways that have not told all of the span yet
     arms: tuple[ArmDrift, ...] = ()
     ks_tolerance: float = 0.1
+    slice: str = ""  # COLUMN=VALUE; empty: all traffic
+    slices: tuple[SliceDrift, ...] = ()  # those that the version's profile has
 
     @property
     def alarmed(self) -> tuple[str, ...]:

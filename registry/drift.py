@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.errors import ArtifactCorrupt
 from gnomon.evidence import Drift, DriftTick, MonitorDrift
 from gnomon.stats.profile import Profile
 
@@ -45,7 +44,7 @@ def span_of(ticks: Sequence[DriftTick], from_unix_ms: int, to_unix_ms: int, now_
 def drift_of(
     model: str,
     version: int,
-    profile: bytes,
+    reference: Profile,
     ticks: Sequence[DriftTick],
     span: Span,
     *,
@@ -53,17 +52,10 @@ def drift_of(
     tolerance: float,
     ks_tolerance: float = 0.1,
 ) -> Drift:
-    """Judges the ticks of a span. CPU-bound, some milliseconds: for a thread, not for the event loop.
-
-    Raises: ArtifactCorrupt: `profile` is no profile.
-    """
+    """Judges the ticks of a span. CPU-bound, some milliseconds: for a thread, not for the event loop."""
     # Imported here: it brings scipy, which a registry without drift questions need not load.
     from gnomon.stats.drift import judge
 
-    try:
-        reference = Profile.from_bytes(profile)
-    except ValueError as error:
-        raise ArtifactCorrupt(f"profile of version {version} of {model!r}: {error}") from None
     chosen = fitting([tick for tick in ticks if span.holds(tick)], reference.slots)
     counts = summed(chosen, reference.slots)
     verdicts = judge(reference, counts, alpha=alpha, tolerance=tolerance, ks_tolerance=ks_tolerance)

@@ -1,27 +1,33 @@
 """Questions about drift: what the store, the files, gateways and the drift loop know of a version, put together."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gnomon.domain import Version
 from gnomon.drift import DriftPolicy
 from gnomon.errors import InvalidInput, NotFound, Precondition
 from gnomon.evidence import Drift
+from gnomon.stats.alarms import State
 from registry.artifacts import Artifacts
 from registry.catalog import Catalog
 from registry.drift import span_of
 from registry.drift_book import Book
 from registry.drift_watch import DriftWatch
 from registry.stats import Stats
+from registry.store.drift_alarms import AlarmKey
 from registry.threads import Lane
+
+if TYPE_CHECKING:
+    from registry.drift_detail import Told
 
 POINTS_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Of a version (0: the stable one), in a span (0: what is kept, and now)."""
+    """Of a version (0: the stable one), or a slice of its traffic, in a span (0: what is kept, and now)."""
 
     model: str
     version: int = 0
@@ -30,6 +36,7 @@ class Question:
     points: int = 0
     with_counts: bool = False
     monitors: tuple[str, ...] = ()
+    slice: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.points <= POINTS_LIMIT:
@@ -68,23 +75,33 @@ class DriftAnswers:
         version, others, policy = await self._store.run(self._look_up, asked)
         told, *beside = [
             Told(
+                model=each.model,
                 version=each.version,
                 profile=await self._files.run(self._whole, each.profile_sha256),
-                ticks=self._stats.ticks(each.model, each.version),
+                ticks=self._stats.ticks(each.model, each.version, asked.slice),
+                slice=asked.slice,
             )
-            for each in (version, *others)
+            for each in (version, *([] if asked.slice else others))
         ]
         span = span_of(told.ticks, asked.from_unix_ms, asked.to_unix_ms, self._now_unix_ms())
-        rings = self._watch.windows(version.model, version.version)
+        rings = self._watch.windows(version.model, version.version, asked.slice)
         drift = await self._files.run(detailed, asked, policy, told, beside, span, rings, self._alpha)
         states = await self._store.run(self._book.alarms)
-        since = {
-            key.monitor: round(1000 * state.since_s)
-            for key, state in states.items()
-            if key[:3] == (version.model, version.version, "") and state.alarmed
-        }
+        alarmed = {key: state for key, state in states.items() if state.alarmed and key[:2] == told.key}
+        since = {key.monitor: round(1000 * state.since_s) for key, state in alarmed.items() if key.slice == asked.slice}
         monitors = [dataclasses.replace(each, since_unix_ms=since.get(each.name, 0)) for each in drift.monitors]
-        return dataclasses.replace(drift, monitors=tuple(monitors), silent=rings.silent() if rings else ())
+        slices = [
+            dataclasses.replace(each, rows=self._rows_of(told, each.name), alarmed=names_of(alarmed, each.name))
+            for each in drift.slices
+        ]
+        return dataclasses.replace(
+            drift, monitors=tuple(monitors), slices=tuple(slices), silent=rings.silent() if rings else ()
+        )
+
+    def _rows_of(self, told: "Told", of_slice: str) -> int:
+        """In the policy's window."""
+        rings = self._watch.windows(*told.key, of_slice)
+        return rings.latest().rows if rings is not None else 0
 
     def _look_up(self, asked: Question) -> tuple[Version, list[Version], DriftPolicy]:
         """The version, the other arms of the route where it is the stable one, and the policy."""
@@ -107,3 +124,8 @@ class DriftAnswers:
 
     def _whole(self, sha256: str) -> bytes:
         return b"".join(self._artifacts.read(sha256))
+
+
+def names_of(alarmed: Mapping[AlarmKey, State], of_slice: str) -> tuple[str, ...]:
+    """Monitors of a slice that have an alarm."""
+    return tuple(sorted(key.monitor for key in alarmed if key.slice == of_slice))

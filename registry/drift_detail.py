@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gnomon.drift import DriftPolicy
 from gnomon.errors import ArtifactCorrupt, InvalidInput
-from gnomon.evidence import ArmDrift, Drift, DriftPoint, DriftTick
+from gnomon.evidence import ArmDrift, Drift, DriftPoint, DriftTick, SliceDrift
 from gnomon.stats.alarms import by
 from gnomon.stats.between import ks_between, psi_between
 from gnomon.stats.looks import Rule, look
@@ -29,11 +29,17 @@ Counted = tuple[Monitor, NDArray[np.int64]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What is known of one version: its profile, and its ticks."""
+    """What is known of one version, or of a slice of its traffic: its profile, and its ticks."""
 
+    model: str
     version: int
     profile: bytes
     ticks: tuple[DriftTick, ...]
+    slice: str = ""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.model, self.version
 
     def counted(self, span: Span) -> list[Counted]:
         """Each monitor with its counts of a span. Raises: ArtifactCorrupt."""
@@ -41,6 +47,21 @@ class Told:
         return list(zip(profile.monitors, profile.split(of_span(self.ticks, span, profile.slots)), strict=True))
 
     def read(self) -> Profile:
+        """Raises: ArtifactCorrupt, InvalidInput: no such slice."""
+        whole = self._whole()
+        if not self.slice:
+            return whole
+        try:
+            return whole.of_slice(self.slice)
+        except KeyError:
+            there = ", ".join(each.name for each in whole.slices) or "none"
+            raise InvalidInput(f"slice {self.slice!r} of version {self.version}: it has {there}") from None
+
+    def slices(self) -> tuple[SliceDrift, ...]:
+        """Those that the version has: their rows and alarms are not known here."""
+        return tuple(SliceDrift(name=each.name, rows=0, reference_rows=each.rows) for each in self._whole().slices)
+
+    def _whole(self) -> Profile:
         try:
             return Profile.from_bytes(self.profile)
         except ValueError as error:
@@ -60,11 +81,11 @@ def detailed(
 
     Raises: ArtifactCorrupt, InvalidInput: a monitor the version does not have.
     """
+    profile, counted = told.read(), told.counted(span)
     drift = drift_of(
-        asked.model, told.version, told.profile, told.ticks, span,
+        asked.model, told.version, profile, told.ticks, span,
         alpha=alpha, tolerance=policy.psi_tolerance, ks_tolerance=policy.ks_tolerance,
     )  # fmt: skip
-    profile, counted = told.read(), told.counted(span)
     chosen = _chosen(asked, [monitor.name for monitor in profile.monitors])
     effects = rings.design_effects(rings.latest()) if rings is not None and not policy.design_effect else None
     evidence = _evidence(profile, counted, policy, drift.alpha, effects)
@@ -75,7 +96,10 @@ def detailed(
         if found.name in chosen
     ]
     arms = [arm for other in others for arm in beside(other, told.version, counted, span)]
-    return dataclasses.replace(drift, monitors=tuple(monitors), arms=tuple(arms), ks_tolerance=policy.ks_tolerance)
+    return dataclasses.replace(
+        drift, monitors=tuple(monitors), arms=tuple(arms), ks_tolerance=policy.ks_tolerance, slice=asked.slice,
+        slices=told.slices(),
+    )  # fmt: skip
 
 
 def beside(other: Told, stable: int, counted: Sequence[Counted], span: Span) -> list[ArmDrift]:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from gnomon.evidence import DriftPoint, DriftTick
 from gnomon.stats import deviance
+from gnomon.stats.bins import coarsen
 from gnomon.stats.profile import Monitor, Profile
-from gnomon.stats.two_sample import KS_ROWS, coarsen
+from gnomon.stats.two_sample import KS_ROWS
 from registry.drift import Span, start_unix_ms
 from registry.drift_windows import VersionWindows
 

@@ -7,7 +7,7 @@ after a restart: until they have, windows are not complete, and nothing is clear
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gnomon.drift import DriftEvent, DriftEventKind, DriftPolicy
@@ -32,11 +32,12 @@ Key = tuple[str, int]  # model, version
 
 @dataclass(slots=True)
 class Seen:
-    """A version's profile and rings, and what the last look at it found."""
+    """A version's profile and rings, and what the last look at it found; and the same of its slices."""
 
     profile: Profile
     windows: VersionWindows
     findings: "list[Finding]"
+    slices: dict[str, "Seen"] = field(default_factory=dict)
 
 
 class DriftWatch:
@@ -83,15 +84,17 @@ class DriftWatch:
         for each in watched:
             try:
                 if not each.policy.muted and await self._observe(each, now_s):
-                    verdicts.append(await self._decided(each, states, now_s))
+                    verdicts += await self._decided(each, states, now_s)
             except Exception:  # of one version: the others are looked at all the same
                 log.exception("drift of %s version %d could not be judged", each.model, each.version)
         for verdict in verdicts:
             await self._apply(verdict)
 
-    def windows(self, model: str, version: int) -> VersionWindows | None:
-        """The rings of a version that is watched and was heard of."""
+    def windows(self, model: str, version: int, of_slice: str = "") -> VersionWindows | None:
+        """The rings of a version, or of a slice of its traffic, that is watched and was heard of."""
         seen = self._seen.get((model, version))
+        if seen is not None and of_slice:
+            seen = seen.slices.get(of_slice)
         return None if seen is None else seen.windows
 
     def findings(self, model: str, version: int) -> "list[Finding]":
@@ -114,7 +117,19 @@ class DriftWatch:
             self._seen[key] = seen = Seen(profile, _windows(profile, tick_s, each.policy), [])
         await self._files.run(seen.windows.feed, shards, self._stats.told(), now_s)
         await self._files.run(seen.windows.feed_calls, self._stats.calls(*key), now_s)
+        for part in seen.profile.slices:
+            await self._observe_slice(each, seen, part.name, now_s)
         return True
+
+    async def _observe_slice(self, each: Watched, whole: Seen, name: str, now_s: float) -> None:
+        shards = self._stats.shards(each.model, each.version, name)
+        if not shards:
+            return
+        seen, tick_s = whole.slices.get(name), max(shards.values(), key=lambda tick: tick.tick).tick_s
+        if seen is None or seen.windows.tick_s != tick_s:
+            profile = await self._files.run(whole.profile.of_slice, name)
+            whole.slices[name] = seen = Seen(profile, _windows(profile, tick_s, each.policy), [])
+        await self._files.run(seen.windows.feed, shards, self._stats.told(), now_s)
 
     async def _profile(self, each: Watched) -> Profile | None:
         if each.profile_sha256 in self._broken:
@@ -128,16 +143,25 @@ class DriftWatch:
             log.error("profile of %s version %d: %s; its drift is not watched", each.model, each.version, error)
             return None
 
-    async def _decided(self, each: Watched, states: Mapping[AlarmKey, State], now_s: float) -> Verdict:
+    async def _decided(self, each: Watched, states: Mapping[AlarmKey, State], now_s: float) -> list[Verdict]:
+        """Of all traffic, and of each slice: how alike the rows of a call are is that of all."""
         from gnomon.stats.looks import look  # brings scipy, which a registry without traffic need not load
 
-        seen = self._seen[each.model, each.version]
-        window = await self._files.run(seen.windows.latest)
-        rule = rule_of(each.policy, len(seen.profile.monitors), max(self._interval_s, seen.windows.part_s))
-        effects = None if each.policy.design_effect else seen.windows.design_effects(window)
-        seen.findings = await self._files.run(look, seen.profile, window.counts, rule, effects)
-        at = At(model=each.model, version=each.version, level=rule.level, complete=not window.gaps, now_s=now_s)
-        return decide(at, each.policy, seen.findings, states)
+        whole = self._seen[each.model, each.version]
+        window = await self._files.run(whole.windows.latest)
+        monitors = len(whole.profile.monitors) * (1 + len(whole.profile.slices))
+        rule = rule_of(each.policy, monitors, max(self._interval_s, whole.windows.part_s))
+        effects = None if each.policy.design_effect else whole.windows.design_effects(window)
+        verdicts = []
+        for name, seen in {"": whole, **whole.slices}.items():
+            window = await self._files.run(seen.windows.latest)
+            seen.findings = await self._files.run(look, seen.profile, window.counts, rule, effects)
+            at = At(
+                model=each.model, version=each.version, slice=name, level=rule.level, complete=not window.gaps,
+                now_s=now_s,
+            )  # fmt: skip
+            verdicts.append(decide(at, each.policy, seen.findings, states))
+        return verdicts
 
     async def _apply(self, verdict: Verdict) -> None:
         if verdict.states:

@@ -236,6 +236,7 @@ class Service(RegistryServicer):
             points=request.points,
             with_counts=request.with_counts,
             monitors=tuple(request.monitors),
+            slice=request.slice,
         )
         return wire.message_of(await self._parts.drift.answer(asked))
 

@@ -19,6 +19,8 @@ from registry.sums import sum_arms, sum_books, sum_pairs
 
 GATEWAYS_KEPT = 256
 VERSIONS_KEPT = 32  # whose drift counts are held: those reported last
+SLICES_KEPT = 512  # of all versions, likewise
+SLICE_TICKS_KEPT = 256  # of each
 COUNTS_KEPT = 4_096  # arms, and again pairs, of one gateway
 
 ArmKey = tuple[str, int, int, Role]  # model, epoch, version, role
@@ -27,6 +29,7 @@ BooksKey = tuple[str, int, int]  # model, epoch, shadow
 Key = TypeVar("Key")
 Count = TypeVar("Count", ArmStats, PairStats, ShadowBooks)
 Tick = TypeVar("Tick", DriftTick, DriftCalls)
+Owner = TypeVar("Owner", tuple[str, int], tuple[str, int, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,7 @@ class Stats:
         self._slices: dict[str, dict[PairKey, PairStats]] = {}
         self._books: dict[str, dict[BooksKey, ShadowBooks]] = {}
         self._ticks: dict[tuple[str, int], dict[tuple[str, int], DriftTick]] = {}
+        self._parts: dict[tuple[str, int, str], dict[tuple[str, int], DriftTick]] = {}
         self._calls: dict[tuple[str, int], dict[tuple[str, int], DriftCalls]] = {}
         self._told: dict[str, int] = {}  # through which Unix millisecond each gateway has told its ticks
 
@@ -82,9 +86,14 @@ class Stats:
         self._counted_s[report.gateway_id] = self._monotonic_s()
         _drop_first(self._counted_s, GATEWAYS_KEPT)
         for tick in report.ticks:
-            self._keep(self._ticks, report.gateway_id, tick)
+            version = tick.model, tick.version
+            if tick.slice:
+                _keep(self._parts, (*version, tick.slice), report.gateway_id, tick, SLICES_KEPT, SLICE_TICKS_KEPT)
+            else:
+                _keep(self._ticks, version, report.gateway_id, tick, VERSIONS_KEPT, self._ticks_kept)
         for calls in report.calls:
-            self._keep(self._calls, report.gateway_id, calls)
+            version = calls.model, calls.version
+            _keep(self._calls, version, report.gateway_id, calls, VERSIONS_KEPT, self._ticks_kept)
         told_ms = max(report.told_through_unix_ms, self._told.pop(report.gateway_id, 0))
         self._told[report.gateway_id] = told_ms
         _drop_first(self._told, GATEWAYS_KEPT)
@@ -125,12 +134,14 @@ class Stats:
         of_books = {key[1] for kept in self._books.values() for key in kept if key[0] == model}
         return tuple(sorted(of_pairs | of_books))
 
-    def ticks(self, model: str, version: int) -> tuple[DriftTick, ...]:
-        """Drift counts of a version: one for each gateway and sub-window."""
-        return tuple(self._ticks.get((model, version), {}).values())
+    def ticks(self, model: str, version: int, of_slice: str = "") -> tuple[DriftTick, ...]:
+        """Drift counts of a version, or of a slice of its traffic: one for each gateway and sub-window."""
+        return tuple(self.shards(model, version, of_slice).values())
 
-    def shards(self, model: str, version: int) -> dict[tuple[str, int], DriftTick]:
+    def shards(self, model: str, version: int, of_slice: str = "") -> dict[tuple[str, int], DriftTick]:
         """The same by (gateway, sub-window)."""
+        if of_slice:
+            return dict(self._parts.get((model, version, of_slice), {}))
         return dict(self._ticks.get((model, version), {}))
 
     def calls(self, model: str, version: int) -> dict[tuple[str, int], DriftCalls]:
@@ -140,14 +151,6 @@ class Stats:
     def told(self) -> dict[str, int]:
         """Through which Unix millisecond each gateway has told its sub-windows; 0: it did not say."""
         return dict(self._told)
-
-    def _keep(self, of: dict[tuple[str, int], dict[tuple[str, int], Tick]], gateway_id: str, tick: Tick) -> None:
-        key = (tick.model, tick.version)
-        kept = of[key] = of.pop(key, {})  # behind the versions that were heard of less lately
-        kept[gateway_id, tick.tick] = tick
-        _drop_first(of, VERSIONS_KEPT)
-        if len(kept) > self._ticks_kept:
-            del kept[min(kept, key=lambda key: key[1])]
 
 
 def _check_buckets(report: StatsReport) -> None:
@@ -170,6 +173,16 @@ def _replace(kept: dict[str, dict[Key, Count]], gateway_id: str, counts: dict[Ke
         mine = {key: mine[key] for key in newest}
     kept[gateway_id] = mine
     _drop_first(kept, GATEWAYS_KEPT)
+
+
+def _keep(
+    of: dict[Owner, dict[tuple[str, int], Tick]], owner: Owner, gateway_id: str, tick: Tick, owners: int, ticks: int
+) -> None:
+    kept = of[owner] = of.pop(owner, {})  # behind those that were heard of less lately
+    kept[gateway_id, tick.tick] = tick
+    _drop_first(of, owners)
+    if len(kept) > ticks:
+        del kept[min(kept, key=lambda key: key[1])]
 
 
 def _drop_first(kept: dict[Any, Any], limit: int) -> None:

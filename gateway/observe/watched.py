@@ -10,6 +10,7 @@ from gateway.journal.columns import Group, Place
 from gateway.journal.format import INPUT, OUTPUT
 from gateway.observe.scores import column_of, table_of
 from gateway.tensors import bytes_elements
+from gnomon.stats.binner import Binner
 from gnomon.stats.columns import Column, Labels, Numbers
 from gnomon.stats.profile import Monitor, Profile
 
@@ -25,8 +26,8 @@ class Alone(NamedTuple):
     labels: tuple[str, ...] | None = None
 
     def column(self, chosen: NDArray[np.bool_]) -> Column:
-        """Of the `chosen` (calls,), row by row."""
-        values = self.values[chosen].ravel()
+        """Of the `chosen` (calls, rows of a call), row by row."""
+        values = self.values[chosen]
         return Numbers(values=values) if self.labels is None else Labels(codes=values, labels=self.labels)
 
 
@@ -42,6 +43,21 @@ class Watched(NamedTuple):
         if self.blocks:
             return int(self.blocks[0][1].shape[1])
         return int(self.alone[0].values.shape[1]) if self.alone else 1
+
+    def put(self, binner: Binner, counts: NDArray[np.int64], rows: NDArray[np.bool_]) -> None:
+        """Adds the `rows` (calls, rows of a call) that are chosen to the flat `counts` (slots,)."""
+        every = bool(rows.all())
+        for monitors, block in self.blocks:
+            binner.count(block.reshape(-1, block.shape[2]) if every else block[rows], monitors, counts)
+        for each in self.alone:
+            binner.count_column(each.column(rows), each.monitor, counts)
+
+    def values(self, monitor: int) -> tuple[NDArray[Any], tuple[str, ...] | None] | None:
+        """(calls, rows of a call) of what a monitor watches, numbers or places in labels; None: it is not there."""
+        for monitors, block in self.blocks:
+            if monitors.start <= monitor < monitors.stop:
+                return block[:, :, monitor - monitors.start], None
+        return next(((each.values, each.labels) for each in self.alone if each.monitor == monitor), None)
 
     @classmethod
     def of(cls, profile: Profile, group: Group) -> "Watched":

@@ -12,7 +12,7 @@ import typer
 
 from gnomon.cli.drift_plot import draw
 from gnomon.cli.drift_report import report as html_report
-from gnomon.cli.drift_table import arms_table, monitors_table, reasons
+from gnomon.cli.drift_table import arms_table, monitors_table, reasons, slices_table
 from gnomon.cli.options import REGISTRY, Actor, AsJson, Registry, console, plain, print_json, table
 from gnomon.client import RegistryClient
 from gnomon.drift import DriftEvent, DriftEventKind
@@ -29,6 +29,7 @@ def show(
     version: Annotated[int, typer.Option(help="Which version; the stable one by default.")] = 0,
     window_s: Annotated[float, typer.Option(help="The last so many seconds; all that is kept by default.")] = 0,
     points: Annotated[int, typer.Option(help="Stretches of the line of PSI over time; 0: none.")] = 16,
+    of_slice: Annotated[str, typer.Option("--slice", help="COLUMN=VALUE: only these rows.")] = "",
     feature: Annotated[str, typer.Option(help="Only this feature or score.")] = "",
     png: Annotated[Path | None, typer.Option(help="Draw the --feature into this file.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write everything into this one HTML file.")] = None,
@@ -41,7 +42,9 @@ def show(
     since = int((time.time() - window_s) * 1000) if window_s else 0
     drawn, chosen = png is not None or report is not None, [feature] if feature else []
     with RegistryClient(registry) as client:
-        drift = client.get_drift(name, version, from_unix_ms=since, points=points, with_counts=drawn, monitors=chosen)
+        drift = client.get_drift(
+            name, version, from_unix_ms=since, points=points, with_counts=drawn, monitors=chosen, of_slice=of_slice
+        )
     if png is not None:
         draw(drift, drift.monitors[0], png)
     if report is not None:
@@ -54,6 +57,8 @@ def show(
         console.print(line)
     if drift.arms:
         console.print(arms_table(drift.arms))
+    if drift.slices:
+        console.print(slices_table(drift.slices))
 
 
 @app.command()

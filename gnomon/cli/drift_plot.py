@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnomon.cli.drift_shape import Shape, shape_of
+from gnomon.cli.drift_table import title
 from gnomon.errors import InvalidInput, Precondition
 from gnomon.evidence import Drift, MonitorDrift
 
@@ -42,7 +43,7 @@ def draw(drift: Drift, monitor: MonitorDrift, path: Path) -> None:
 def _title(drift: Drift, monitor: MonitorDrift) -> str:
     numbers = f"PSI {monitor.psi:.3f} (at least {monitor.psi_lower:.3f}), KS {monitor.ks_lo:.3f} to {monitor.ks_hi:.3f}"
     missing = f"missing {monitor.missing_share:.1%}, trained on {monitor.missing_reference:.1%}"
-    where = f"{drift.model} version {drift.version}: {monitor.name}, {monitor.rows} rows"
+    where = f"{title(drift)}: {monitor.name}, {monitor.rows} rows"
     return _literal(f"{where}\n{numbers}; {missing}")
 
 

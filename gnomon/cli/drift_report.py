@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from gnomon.cli.drift_shape import Numbers, Shape, shape_of
-from gnomon.cli.drift_table import heading, number, order, since
+from gnomon.cli.drift_table import heading, number, order, since, title
 from gnomon.evidence import ArmDrift, Drift, MonitorDrift
 
 WIDTH, HEIGHT, PAD = 300, 130, 6
@@ -35,8 +35,8 @@ def report(drift: Drift, now_s: float) -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Drift of {escape(drift.model)} version {drift.version}</title><style>{STYLE}</style></head><body>
-<h1>Drift of {escape(drift.model)} version {drift.version}</h1>
+<title>Drift of {escape(title(drift))}</title><style>{STYLE}</style></head><body>
+<h1>Drift of {escape(title(drift))}</h1>
 <p>{escape(heading(drift))}.</p>
 <table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>
 {_arms(drift.arms)}

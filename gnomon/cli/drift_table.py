@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnomon.cli.options import table
-from gnomon.evidence import ArmDrift, Drift, MonitorDrift
+from gnomon.evidence import ArmDrift, Drift, MonitorDrift, SliceDrift
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 NO_TRAFFIC, TOO_FEW = "·", " "
@@ -56,11 +56,15 @@ def number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
 
 
+def title(drift: Drift) -> str:
+    return f"{drift.model} version {drift.version}{', ' * bool(drift.slice)}{drift.slice}"
+
+
 def heading(drift: Drift) -> str:
     """What was held against what; who has not told all of it."""
     start, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (drift.from_unix_ms, drift.to_unix_ms))
     text = (
-        f"{drift.model} version {drift.version}: {drift.rows} rows against its profile, "
+        f"{title(drift)}: {drift.rows} rows against its profile, "
         f"{start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC; "
         f"harmless: PSI {drift.tolerance:g}, KS {drift.ks_tolerance:g}"
     )
@@ -103,6 +107,17 @@ def arms_table(arms: Sequence[ArmDrift]) -> Table:
             str(arm.version), str(arm.against), escape(arm.name), str(arm.rows), str(arm.rows_against), bracket,
             p_value, number(arm.psi),
         )  # fmt: skip
+    return shown
+
+
+def slices_table(slices: Sequence[SliceDrift]) -> Table:
+    """Slices of the traffic in the policy's window, and what of them has an alarm."""
+    shown = table("slices", "", "slice", "rows", "trained", "alarms")
+    for each in sorted(slices, key=lambda each: (not each.alarmed, each.name)):
+        marked = "[red]●[/red]" if each.alarmed else ""
+        shown.add_row(
+            marked, escape(each.name), str(each.rows), str(each.reference_rows), escape(", ".join(each.alarmed))
+        )
     return shown
 
 

@@ -61,6 +61,24 @@ def singletons(edges: Numbers) -> NDArray[np.bool_]:
     return np.concatenate([[edges[0] == above(low)[0]], above(edges[:-1]) == edges[1:], [edges[-1] == high[0]]])
 
 
+def coarsen(reference_counts: NDArray[np.int64], groups: int) -> NDArray[np.intp]:
+    """Label (n_bins,) of the group each bin belongs to: neighbours, of 1/groups of the reference mass or near it.
+
+    A group has at least half of that mass, so no group is empty of reference; a heavy bin is one of its own.
+    """
+    share = reference_counts.sum() / groups
+    labels = np.empty(len(reference_counts), np.intp)
+    label, mass = 0, 0.0
+    for index, weight in enumerate(reference_counts.tolist()):
+        if mass >= share / 2 and mass + weight / 2 > share:
+            label, mass = label + 1, 0.0
+        labels[index] = label
+        mass += weight
+    if label > 0 and mass < share / 2:
+        labels[labels == label] = label - 1
+    return labels
+
+
 def extremes(dtype: np.dtype[Any]) -> tuple[Numbers, Numbers]:
     """The lowest and the highest value, (1,) each."""
     if dtype.kind == "f":

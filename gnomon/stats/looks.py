@@ -16,8 +16,9 @@ from scipy import special
 
 from gnomon.stats import deviance
 from gnomon.stats.alarms import STATISTICS, Bar, Tolerance
+from gnomon.stats.bins import coarsen
 from gnomon.stats.profile import Monitor, Profile
-from gnomon.stats.two_sample import MANY_ROWS, coarsen, missing
+from gnomon.stats.two_sample import MANY_ROWS, missing
 
 MIN_ROWS = 200
 

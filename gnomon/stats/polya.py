@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from gnomon.stats.two_sample import coarsen
+from gnomon.stats.bins import coarsen
 
 _BELIEFS = (1.0, 10.0, 100.0, 1_000.0)  # rows a group that the bet's shares are worth
 

@@ -15,8 +15,9 @@ from gnomon.stats.casts import as_numbers, seen_as
 from gnomon.stats.columns import Column, Numbers, columns_of, is_table
 from gnomon.stats.hours import HOURS, Hour, hour_of_week
 from gnomon.stats.monitor import Kind, Monitor
+from gnomon.stats.slices import Slice, coarse, rows_by_value
 
-__all__ = ["Hour", "Kind", "Monitor", "Profile"]
+__all__ = ["Hour", "Kind", "Monitor", "Profile", "Slice"]
 
 HOUR_ROWS = 500  # an hour with fewer reference rows is held against the whole
 
@@ -25,17 +26,19 @@ HOUR_ROWS = 500  # an hour with fewer reference rows is held against the whole
 class Profile:
     """The monitors of a version, inputs before scores, all of the same reference rows.
 
-    `hours` are the same rows by hour of the week, in order; `at` chooses one of them.
+    `hours` are the same rows by hour of the week, in order; `at` chooses one of them. `slices` are those that have one
+    value in one column; `of_slice` chooses.
 
     Raises:
-        ValueError: a monitor's counts do not sum to `rows`, nor an hour's to its own, a name or an hour is there twice,
-            or an input follows a score.
+        ValueError: a monitor's counts do not sum to `rows`, nor an hour's or a slice's to its own, a name, an hour or a
+            slice is there twice, or an input follows a score.
     """
 
     monitors: tuple[Monitor, ...]
     rows: int
     data_sha256: str = ""
     hours: tuple[Hour, ...] = ()
+    slices: tuple[Slice, ...] = ()
 
     def __post_init__(self) -> None:
         for monitor in self.monitors:
@@ -54,6 +57,18 @@ class Profile:
         of_week = [hour.hour_of_week for hour in self.hours]
         if of_week != sorted(set(of_week)):
             raise ValueError(f"hours of the week must ascend, got {of_week}")
+        if self.slices:
+            self._check_slices()
+
+    def _check_slices(self) -> None:
+        fewer = self.coarse()
+        for each in self.slices:
+            for monitor, counts in zip(fewer.monitors, fewer.split(each.counts), strict=True):
+                if counts.sum() != each.rows or (counts < 0).any():
+                    raise ValueError(f"monitor {monitor.name!r} does not count {each.rows} rows in {each.name}")
+        names = [each.name for each in self.slices]
+        if len(set(names)) < len(names):
+            raise ValueError(f"slices must differ, got {min(n for n in names if names.count(n) > 1)!r} twice")
 
     @classmethod
     def fit(
@@ -67,6 +82,7 @@ class Profile:
         categorical: Collection[str] = (),
         dtype: str | None = None,
         by_hour_of_week: ArrayLike | None = None,
+        by_slice: Mapping[str, ArrayLike] | None = None,
     ) -> Self:
         """Fit one monitor a column.
 
@@ -79,9 +95,12 @@ class Profile:
             dtype: float32, float64 or int64, as which numbers are seen. Default: those of an array as float32, what a
                 served model is given; those of a table in their own type.
             by_hour_of_week: the time (n_rows,) of each row, as seconds since 1970 or datetime64; then `at` chooses.
+            by_slice: by the name of an input, its value (n_rows,) in each row, names or numbers that are names: each
+                value with 500 rows or more, 16 of them at most, has a reference of its own; then `of_slice` chooses.
 
         Raises:
-            ValueError: no rows, not numeric, as many names as there are not columns, or as many times as not rows.
+            ValueError: no rows, not numeric, as many names as there are not columns, as many times or values as not
+                rows, or a column of slices whose values all have too few.
         """
         columns = _columns(data, names, tensor, dtype, categorical)
         rows = len(next(iter(columns.values()))) if columns else 0
@@ -94,7 +113,9 @@ class Profile:
             for place, (name, column) in enumerate(columns.items())
         )
         whole = cls(monitors=monitors, rows=rows, data_sha256=data_sha256)
-        return whole if by_hour_of_week is None else whole._with_hours(columns, hour_of_week(by_hour_of_week))
+        if by_hour_of_week is not None:
+            whole = whole._with_hours(columns, hour_of_week(by_hour_of_week))
+        return whole._with_slices(columns, by_slice) if by_slice else whole
 
     def _with_hours(self, columns: Mapping[str, Column], hour_of_row: NDArray[np.int64]) -> Self:
         from gnomon.stats.sketch import Sketch  # it brings a compiler, which reading a profile does not need
@@ -109,6 +130,27 @@ class Profile:
                 sketch.update_columns({name: column.take(rows) for name, column in columns.items()})
                 hours.append(Hour(hour_of_week=hour, rows=len(rows), counts=sketch.snapshot()))
         return dataclasses.replace(self, hours=tuple(hours))
+
+    def _with_slices(self, columns: Mapping[str, Column], by_slice: Mapping[str, ArrayLike]) -> Self:
+        from gnomon.stats.sketch import Sketch  # it brings a compiler, which reading a profile does not need
+
+        sketch, slices = Sketch(self.coarse()), []
+        for name, values in by_slice.items():
+            for value, rows in rows_by_value(values, name, self.rows).items():
+                sketch.reset()
+                sketch.update_columns({each: column.take(rows) for each, column in columns.items()})
+                slices.append(Slice(column=name, value=value, rows=len(rows), counts=sketch.snapshot()))
+        return dataclasses.replace(self, slices=tuple(slices))
+
+    def coarse(self) -> "Profile":
+        """The same reference in fewer bins, those that slices are counted in; hours and slices are left out."""
+        monitors = tuple(coarse(monitor) for monitor in self.monitors)
+        return Profile(monitors=monitors, rows=self.rows, data_sha256=self.data_sha256)
+
+    def of_slice(self, name: str) -> "Profile":
+        """The reference of a slice, by COLUMN=VALUE, in the bins of `coarse`. Raises: KeyError."""
+        found = {each.name: each for each in self.slices}[name]
+        return self.coarse().recounted(found.counts)
 
     def at(self, unix_s: float) -> "Profile":
         """The reference of the hour of the week of that time; the whole, where it has fewer than 500 rows of it.
@@ -176,13 +218,16 @@ class Profile:
         """With the monitors of another profile of the same rows, as inputs with scores.
 
         Raises:
-            ValueError: another number of rows, or of rows in an hour, or the union is not a profile.
+            ValueError: another number of rows, or of rows in an hour or a slice, or the union is not a profile.
         """
         if other.rows != self.rows:
             raise ValueError(f"profiles of the same rows can be joined, got {self.rows} and {other.rows}")
         mine, theirs = ({hour.hour_of_week: hour.rows for hour in profile.hours} for profile in (self, other))
         if mine != theirs:
             raise ValueError("profiles with the same rows in the same hours of the week can be joined")
+        parts, others = ({each.name: each.rows for each in profile.slices} for profile in (self, other))
+        if parts != others:
+            raise ValueError("profiles with the same rows in the same slices can be joined")
         return Profile(
             monitors=self.monitors + other.monitors,
             rows=self.rows,
@@ -191,11 +236,15 @@ class Profile:
                 dataclasses.replace(one, counts=np.concatenate([one.counts, two.counts]))
                 for one, two in zip(self.hours, other.hours, strict=True)
             ),
+            slices=tuple(
+                dataclasses.replace(one, counts=np.concatenate([one.counts, two.counts]))
+                for one, two in zip(self.slices, other.slices, strict=True)
+            ),
         )
 
     def to_bytes(self) -> bytes:
         """As a serialised gnomon.profile.v1.Profile; equal profiles give equal bytes."""
-        return stored.write(self.rows, self.data_sha256, self.monitors, self.hours)
+        return stored.write(self.rows, self.data_sha256, self.monitors, self.hours, self.slices)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -204,8 +253,8 @@ class Profile:
         Raises:
             ValueError: not such a message, or one that is not a valid profile.
         """
-        rows, data_sha256, monitors, hours = stored.read(data)
-        return cls(monitors=monitors, rows=rows, data_sha256=data_sha256, hours=hours)
+        rows, data_sha256, monitors, hours, slices = stored.read(data)
+        return cls(monitors=monitors, rows=rows, data_sha256=data_sha256, hours=hours, slices=slices)
 
 
 def _columns(

@@ -11,22 +11,27 @@ from gnomon.stats.categories import Categories
 from gnomon.stats.columns import Label
 from gnomon.stats.hours import Hour
 from gnomon.stats.monitor import Kind, Monitor
+from gnomon.stats.slices import Slice
 
 _EDGES = {"float32": "edges", "float64": "edges_float64", "int64": "edges_int64", "categorical": "edges"}
 _FIELDS = ((bool, "flag"), (int, "number"), (str, "text"), (float, "real"), (bytes, "binary"))
 
 
-def write(rows: int, data_sha256: str, monitors: Iterable[Monitor], hours: Iterable[Hour]) -> bytes:
+def write(
+    rows: int, data_sha256: str, monitors: Iterable[Monitor], hours: Iterable[Hour], slices: Iterable[Slice]
+) -> bytes:
     """Equal profiles give equal bytes."""
     message = profile_pb2.Profile(rows=rows, data_sha256=data_sha256)
     message.monitors.extend(_written(monitor) for monitor in monitors)
     for hour in hours:
         message.hours.add(hour_of_week=hour.hour_of_week, rows=hour.rows, counts=hour.counts.tolist())
+    for each in slices:
+        message.slices.add(column=each.column, value=each.value, rows=each.rows, counts=each.counts.tolist())
     return message.SerializeToString(deterministic=True)
 
 
-def read(data: bytes) -> tuple[int, str, tuple[Monitor, ...], tuple[Hour, ...]]:
-    """Rows, digest of the data, monitors and hours.
+def read(data: bytes) -> tuple[int, str, tuple[Monitor, ...], tuple[Hour, ...], tuple[Slice, ...]]:
+    """Rows, digest of the data, monitors, hours and slices.
 
     Raises:
         ValueError: not such a message, or one with monitors that are none.
@@ -39,7 +44,11 @@ def read(data: bytes) -> tuple[int, str, tuple[Monitor, ...], tuple[Hour, ...]]:
         Hour(hour_of_week=hour.hour_of_week, rows=hour.rows, counts=np.array(hour.counts, np.int64))
         for hour in message.hours
     )
-    return message.rows, message.data_sha256, tuple(_read(monitor) for monitor in message.monitors), hours
+    slices = tuple(
+        Slice(column=each.column, value=each.value, rows=each.rows, counts=np.array(each.counts, np.int64))
+        for each in message.slices
+    )
+    return message.rows, message.data_sha256, tuple(_read(monitor) for monitor in message.monitors), hours, slices
 
 
 def _written(monitor: Monitor) -> profile_pb2.Monitor:

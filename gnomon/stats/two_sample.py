@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from gnomon.stats import null
+from gnomon.stats.bins import coarsen
 from gnomon.stats.deviance import noncentrality, tail
 from gnomon.stats.samples import NotEnoughSamples
 from gnomon.stats.shares import share_p_value
@@ -88,24 +89,6 @@ def psi(reference_counts: Counts, window_counts: Counts, *, tolerance: float = 0
         n=n,
         groups=groups,
     )
-
-
-def coarsen(reference_counts: Counts, groups: int) -> NDArray[np.intp]:
-    """Label (n_bins,) of the group each bin belongs to: neighbours, of 1/groups of the reference mass or near it.
-
-    A group has at least half of that mass, so no group is empty of reference; a heavy bin is one of its own.
-    """
-    share = reference_counts.sum() / groups
-    labels = np.empty(len(reference_counts), np.intp)
-    label, mass = 0, 0.0
-    for index, weight in enumerate(reference_counts.tolist()):
-        if mass >= share / 2 and mass + weight / 2 > share:
-            label, mass = label + 1, 0.0
-        labels[index] = label
-        mass += weight
-    if label > 0 and mass < share / 2:
-        labels[labels == label] = label - 1
-    return labels
 
 
 def ks(reference_counts: Counts, window_counts: Counts, singleton: NDArray[np.bool_]) -> KsResult:

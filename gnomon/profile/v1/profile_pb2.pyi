@@ -7,16 +7,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Profile(_message.Message):
-    __slots__ = ("rows", "data_sha256", "monitors", "hours")
+    __slots__ = ("rows", "data_sha256", "monitors", "hours", "slices")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     DATA_SHA256_FIELD_NUMBER: _ClassVar[int]
     MONITORS_FIELD_NUMBER: _ClassVar[int]
     HOURS_FIELD_NUMBER: _ClassVar[int]
+    SLICES_FIELD_NUMBER: _ClassVar[int]
     rows: int
     data_sha256: str
     monitors: _containers.RepeatedCompositeFieldContainer[Monitor]
     hours: _containers.RepeatedCompositeFieldContainer[Hour]
-    def __init__(self, rows: _Optional[int] = ..., data_sha256: _Optional[str] = ..., monitors: _Optional[_Iterable[_Union[Monitor, _Mapping]]] = ..., hours: _Optional[_Iterable[_Union[Hour, _Mapping]]] = ...) -> None: ...
+    slices: _containers.RepeatedCompositeFieldContainer[Slice]
+    def __init__(self, rows: _Optional[int] = ..., data_sha256: _Optional[str] = ..., monitors: _Optional[_Iterable[_Union[Monitor, _Mapping]]] = ..., hours: _Optional[_Iterable[_Union[Hour, _Mapping]]] = ..., slices: _Optional[_Iterable[_Union[Slice, _Mapping]]] = ...) -> None: ...
 
 class Monitor(_message.Message):
     __slots__ = ("name", "tensor", "column", "is_score", "edges", "counts", "singleton", "edges_float64", "edges_int64", "kind", "categories")
@@ -69,6 +71,18 @@ class Category(_message.Message):
     real: float
     binary: bytes
     def __init__(self, text: _Optional[str] = ..., number: _Optional[int] = ..., flag: bool = ..., real: _Optional[float] = ..., binary: _Optional[bytes] = ...) -> None: ...
+
+class Slice(_message.Message):
+    __slots__ = ("column", "value", "rows", "counts")
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    column: str
+    value: str
+    rows: int
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, column: _Optional[str] = ..., value: _Optional[str] = ..., rows: _Optional[int] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Hour(_message.Message):
     __slots__ = ("hour_of_week", "rows", "counts")

@@ -845,20 +845,22 @@ class ShadowBooks(_message.Message):
     def __init__(self, model: _Optional[str] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., run: _Optional[int] = ..., shed: _Optional[int] = ..., expired: _Optional[int] = ..., failed: _Optional[int] = ...) -> None: ...
 
 class DriftTick(_message.Message):
-    __slots__ = ("model", "version", "tick", "tick_s", "rows", "counts")
+    __slots__ = ("model", "version", "tick", "tick_s", "rows", "counts", "slice")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TICK_FIELD_NUMBER: _ClassVar[int]
     TICK_S_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
+    SLICE_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     tick: int
     tick_s: float
     rows: int
     counts: bytes
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., tick: _Optional[int] = ..., tick_s: _Optional[float] = ..., rows: _Optional[int] = ..., counts: _Optional[bytes] = ...) -> None: ...
+    slice: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., tick: _Optional[int] = ..., tick_s: _Optional[float] = ..., rows: _Optional[int] = ..., counts: _Optional[bytes] = ..., slice: _Optional[str] = ...) -> None: ...
 
 class DriftCalls(_message.Message):
     __slots__ = ("model", "version", "tick", "tick_s", "sums")
@@ -897,7 +899,7 @@ class ReportAck(_message.Message):
     def __init__(self) -> None: ...
 
 class GetDriftRequest(_message.Message):
-    __slots__ = ("model", "version", "from_unix_ms", "to_unix_ms", "points", "with_counts", "monitors")
+    __slots__ = ("model", "version", "from_unix_ms", "to_unix_ms", "points", "with_counts", "monitors", "slice")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     FROM_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
@@ -905,6 +907,7 @@ class GetDriftRequest(_message.Message):
     POINTS_FIELD_NUMBER: _ClassVar[int]
     WITH_COUNTS_FIELD_NUMBER: _ClassVar[int]
     MONITORS_FIELD_NUMBER: _ClassVar[int]
+    SLICE_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     from_unix_ms: int
@@ -912,7 +915,8 @@ class GetDriftRequest(_message.Message):
     points: int
     with_counts: bool
     monitors: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., from_unix_ms: _Optional[int] = ..., to_unix_ms: _Optional[int] = ..., points: _Optional[int] = ..., with_counts: bool = ..., monitors: _Optional[_Iterable[str]] = ...) -> None: ...
+    slice: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., from_unix_ms: _Optional[int] = ..., to_unix_ms: _Optional[int] = ..., points: _Optional[int] = ..., with_counts: bool = ..., monitors: _Optional[_Iterable[str]] = ..., slice: _Optional[str] = ...) -> None: ...
 
 class DriftPoint(_message.Message):
     __slots__ = ("from_unix_ms", "rows", "psi", "ks", "missing_share")
@@ -997,7 +1001,7 @@ class ArmDrift(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., against: _Optional[int] = ..., rows: _Optional[int] = ..., rows_against: _Optional[int] = ..., ks_lo: _Optional[float] = ..., ks_hi: _Optional[float] = ..., ks_p_value: _Optional[float] = ..., psi: _Optional[float] = ...) -> None: ...
 
 class Drift(_message.Message):
-    __slots__ = ("model", "version", "from_unix_ms", "to_unix_ms", "rows", "alpha", "tolerance", "monitors", "silent", "arms", "ks_tolerance")
+    __slots__ = ("model", "version", "from_unix_ms", "to_unix_ms", "rows", "alpha", "tolerance", "monitors", "silent", "arms", "ks_tolerance", "slice", "slices")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     FROM_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
@@ -1009,6 +1013,8 @@ class Drift(_message.Message):
     SILENT_FIELD_NUMBER: _ClassVar[int]
     ARMS_FIELD_NUMBER: _ClassVar[int]
     KS_TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    SLICE_FIELD_NUMBER: _ClassVar[int]
+    SLICES_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     from_unix_ms: int
@@ -1020,7 +1026,21 @@ class Drift(_message.Message):
     silent: _containers.RepeatedScalarFieldContainer[str]
     arms: _containers.RepeatedCompositeFieldContainer[ArmDrift]
     ks_tolerance: float
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., from_unix_ms: _Optional[int] = ..., to_unix_ms: _Optional[int] = ..., rows: _Optional[int] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., monitors: _Optional[_Iterable[_Union[MonitorDrift, _Mapping]]] = ..., silent: _Optional[_Iterable[str]] = ..., arms: _Optional[_Iterable[_Union[ArmDrift, _Mapping]]] = ..., ks_tolerance: _Optional[float] = ...) -> None: ...
+    slice: str
+    slices: _containers.RepeatedCompositeFieldContainer[SliceDrift]
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., from_unix_ms: _Optional[int] = ..., to_unix_ms: _Optional[int] = ..., rows: _Optional[int] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., monitors: _Optional[_Iterable[_Union[MonitorDrift, _Mapping]]] = ..., silent: _Optional[_Iterable[str]] = ..., arms: _Optional[_Iterable[_Union[ArmDrift, _Mapping]]] = ..., ks_tolerance: _Optional[float] = ..., slice: _Optional[str] = ..., slices: _Optional[_Iterable[_Union[SliceDrift, _Mapping]]] = ...) -> None: ...
+
+class SliceDrift(_message.Message):
+    __slots__ = ("name", "rows", "reference_rows", "alarmed")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_ROWS_FIELD_NUMBER: _ClassVar[int]
+    ALARMED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    rows: int
+    reference_rows: int
+    alarmed: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., rows: _Optional[int] = ..., reference_rows: _Optional[int] = ..., alarmed: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DriftPolicy(_message.Message):
     __slots__ = ("model", "false_alarms", "per_s", "psi_tolerance", "ks_tolerance", "missing_tolerance", "window_s", "clear", "raise_after_s", "clear_after_s", "design_effect", "min_rows", "muted", "actor", "reason", "set_unix_ms")

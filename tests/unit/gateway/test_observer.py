@@ -14,9 +14,9 @@ from gateway.disagreements import disagreements
 from gateway.journal.format import ANSWERED, FAILED, LIVE_OUTPUT, OUTPUT, PREDICTION_DTYPE, REJECTED, RULE_CODES
 from gateway.journal.writer import Record, TensorRecord, Writer
 from gateway.observe.arms import ArmKey, Arms
-from gateway.observe.drift import TickKey
 from gateway.observe.kept import Disagreement
 from gateway.observe.pairs import PairKey
+from gateway.observe.ticks import TickKey
 from gateway.observer import Observer
 from gateway.pages import read_page
 from gnomon.domain import Role

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.observe.drift import OPEN_TICKS, Drift, Tick, TickKey
+from gateway.observe.drift import OPEN_TICKS, Drift
 from gateway.observe.sheet import OF_MONITORS, OF_VERSIONS, SHARE, Sheet, lines_of
+from gateway.observe.ticks import Tick, TickKey
 from gnomon.stats.drift import judge
 from gnomon.stats.profile import Profile
 

@@ -143,3 +143,53 @@ def test_rows_of_a_call_with_one_name_are_alike(house, reference):
     (sums,) = house.observed().drift.together.sums.values()
     y, y_squared, y_rows = sums[HEAD:].reshape(PER_MONITOR, -1)[:, 3].tolist()
     assert (y, y_squared, y_rows) == (2 * ROWS, 2 * ROWS**2, 2 * ROWS**2)
+
+
+def test_rows_of_a_slice_are_counted_as_a_sketch_of_them_alone(tmp_path):
+    table = drawn(1, 6_000)
+    fitted = Profile.fit(
+        table, categorical=("gate",),
+        by_slice={"carrier": table["carrier"], "gate": table["gate"], "delay": np.round(table["delay"])},
+    )  # fmt: skip
+    profile = replace(
+        fitted, monitors=tuple(replace(monitor, tensor=monitor.name, column=0) for monitor in fitted.monitors)
+    )
+    house, live = House(tmp_path, profile), drawn(2, 60, ("UA", "B6", "Ørsta", "new"))
+    live["delay"] = np.round(live["delay"])
+    house.calls(live, ROWS)
+    observer = house.observed()
+    ticks = {key.slice: tick for key, tick in observer.drift.sliced.ticks.items()}
+    values = {"carrier": np.array(live["carrier"]), "gate": live["gate"], "delay": live["delay"]}
+    names = {each.name: (each.column, each.value) for each in profile.slices}
+    assert {"carrier=Ørsta", "gate=4", "delay=-1", "delay=0"} <= set(ticks) <= set(names)
+    for name, tick in ticks.items():
+        column, value = names[name]
+        of_slice = values[column] == (value if column == "carrier" else float(value))
+        sketch = Sketch(profile.coarse())
+        sketch.update({each: np.asarray(column)[of_slice] for each, column in live.items()})
+        np.testing.assert_array_equal(tick.counts, sketch.snapshot(), err_msg=name)
+        assert tick.rows == np.count_nonzero(of_slice)
+    observer.save()
+    again = Observer(house.config)
+    assert {key: tick.counts.tolist() for key, tick in again.drift.sliced.ticks.items()} == {
+        key: tick.counts.tolist() for key, tick in observer.drift.sliced.ticks.items()
+    }
+    house.writer.close()
+
+
+def test_slices_are_told_when_their_sub_window_is_over(tmp_path):
+    table = drawn(1, 3_000)
+    fitted = Profile.fit({"carrier": table["carrier"]}, by_slice={"carrier": table["carrier"]})
+    profile = replace(fitted, monitors=(replace(fitted.monitors[0], tensor="carrier", column=0),))
+    house = House(tmp_path, profile)
+    house.calls(drawn(2, 30), ROWS)
+    drift = house.observed().drift
+    assert {message.slice for message in drift.told(1 << 20, 30.0)[0]} == {""}
+    assert list(drift.left_out_unix_ms(drift.told(1 << 20, 30.0)[1], 30.0)) == []
+    messages, changes = drift.told(1 << 20, 60.0)
+    assert {message.slice for message in messages} == {"", "carrier=B6", "carrier=UA", "carrier=Ørsta"}
+    assert {message.tick_s for message in messages if message.slice} == {60.0}
+    assert list(drift.left_out_unix_ms({}, 60.0)) == [0, 0, 0, 0]
+    drift.acknowledged(changes)
+    assert {message.slice for message in drift.told(1 << 20, 60.0)[0]} == {""}
+    house.writer.close()

@@ -7,6 +7,7 @@ from gnomon.errors import ArtifactCorrupt
 from gnomon.evidence import Drift, DriftTick
 from gnomon.stats import Profile, Sketch
 from registry.drift import Span, drift_of, span_of
+from registry.drift_detail import Told
 
 rng = np.random.default_rng(7)
 PROFILE = Profile.fit(rng.normal(size=(5_000, 2)).astype(np.float32), names=["temperature", "wind"])
@@ -22,7 +23,7 @@ def tick(number: int, shift: float = 0.0, rows: int = 400) -> DriftTick:
 
 
 def judged(ticks: list[DriftTick], span: Span) -> Drift:
-    return drift_of("m", 1, PROFILE.to_bytes(), ticks, span, alpha=1e-3, tolerance=0.1)
+    return drift_of("m", 1, PROFILE, ticks, span, alpha=1e-3, tolerance=0.1)
 
 
 def test_what_moved_is_alarmed_and_what_stayed_is_not() -> None:
@@ -52,7 +53,7 @@ def test_counts_of_another_profile_are_left_out(caplog: pytest.LogCaptureFixture
 
 def test_a_profile_that_is_none_is_named() -> None:
     with pytest.raises(ArtifactCorrupt, match="profile of version 1"):
-        drift_of("m", 1, b"\xff\xff", [], Span(from_unix_ms=0, to_unix_ms=1), alpha=1e-3, tolerance=0.1)
+        Told(model="m", version=1, profile=b"\xff\xff", ticks=()).read()
 
 
 def test_a_span_left_open_is_all_there_is() -> None:

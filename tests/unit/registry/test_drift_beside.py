@@ -18,7 +18,7 @@ def told(version: int, carriers: list[str]) -> Told:
     tick = DriftTick(
         model="m", version=version, tick=0, tick_s=5.0, rows=600, counts=profile.counts().astype("<i8").tobytes()
     )
-    return Told(version=version, profile=profile.to_bytes(), ticks=(tick,))
+    return Told(model="m", version=version, profile=profile.to_bytes(), ticks=(tick,))
 
 
 def test_names_have_no_distance_between_arms() -> None:

@@ -34,14 +34,14 @@ BINNER = Binner(PROFILE)
 class Watching:
     """Version 1 of model m in the route; `minute` lets traffic come and looks every ten seconds."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, profile: Profile = PROFILE) -> None:
         self.now_s = 1_700_000_000.0
         self.sticky = False
         self.folder = folder
         self.artifacts = Artifacts(folder / "artifacts", 1 << 20)
         self.artifacts.open()
         self.wire()
-        self.profile_sha256 = self.put(PROFILE.to_bytes())
+        self.profile_sha256 = self.put(profile.to_bytes())
         for _ in range(2):
             self.catalog.register(
                 "m", 0, artifact_sha256=self.profile_sha256, profile_sha256=self.profile_sha256, warmup_sha256="",

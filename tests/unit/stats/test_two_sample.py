@@ -8,8 +8,9 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from gnomon.stats import bins, null
+from gnomon.stats.bins import coarsen
 from gnomon.stats.samples import NotEnoughSamples
-from gnomon.stats.two_sample import coarsen, ks, missing, psi
+from gnomon.stats.two_sample import ks, missing, psi
 
 
 def counted(reference, *windows):
