@@ -100,8 +100,7 @@ def profile(model: bytes, rows: Rows) -> bytes:
     names = [f"f{column}" for column in range(rows.shape[1])]
     scores = session(model).run(["probabilities"], {INPUT: rows})[0]
     of_scores = Profile.fit(scores, names=["p0", "score"], tensor="probabilities", score=True, data_sha256="")
-    last = Profile(monitors=of_scores.monitors[1:], rows=of_scores.rows, data_sha256="")
-    return Profile.fit(rows, names=names, tensor=INPUT, data_sha256="").extended(last).to_bytes()
+    return Profile.fit(rows, names=names, tensor=INPUT).extended(of_scores.only(slice(1, None))).to_bytes()
 
 
 def warm_up(name: str, rows: Rows) -> bytes:

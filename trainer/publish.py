@@ -1,5 +1,6 @@
 """Publishes a trained version to a registry: artifact, profile and warm-up first, then the version that names them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,34 +47,42 @@ class Package:
     warmup: bytes
 
     @classmethod
-    def of(cls, model: str, artifact: bytes, reference: Table, profile_rows: int) -> "Package":
+    def of(
+        cls, model: str, artifact: bytes, reference: Table, profile_rows: int, slices: Sequence[str] = ()
+    ) -> "Package":
         """The package of an artifact that was not trained on `reference`; the profile is of at most `profile_rows` of
-        its rows, evenly spaced.
+        its rows, evenly spaced, and of each frequent value of the features `slices` by itself.
 
         Scores of rows that a model was fitted to are more extreme than others: all of serving would look like drift.
         """
         rows = evenly(reference.features, profile_rows)
         return cls(
             artifact=artifact,
-            profile=profile(artifact, rows, reference.sha256).to_bytes(),
+            profile=profile(artifact, rows, reference.sha256, slices).to_bytes(),
             warmup=warmup(model, evenly(reference.features, WARMUP_ROWS)),
         )
 
 
-def profile(artifact: bytes, features: NDArray[np.float32], data_sha256: str) -> Profile:
-    """Reference counts of the features (n, d), and of the artifact's own scores on them."""
+def profile(artifact: bytes, features: NDArray[np.float32], data_sha256: str, slices: Sequence[str] = ()) -> Profile:
+    """Reference counts of the features (n, d), and of the artifact's own scores on them. Raises: ValueError: of the
+    values of a slice each has too few rows."""
     _, probabilities = runtime.predict(runtime.load(artifact), features)
     scores = probabilities[:, SCORE_COLUMN]
-    inputs = Profile.fit(features, names=FEATURES, tensor=INPUT, data_sha256=data_sha256)
-    return inputs.extended(score_profile(scores, data_sha256))
+    values = {name: features[:, FEATURES.index(name)] for name in slices}
+    inputs = Profile.fit(features, names=FEATURES, tensor=INPUT, data_sha256=data_sha256, by_slice=values)
+    return inputs.extended(score_profile(scores, data_sha256, values))
 
 
-def score_profile(scores: NDArray[np.float32], data_sha256: str) -> Profile:
+def score_profile(
+    scores: NDArray[np.float32], data_sha256: str, by_slice: Mapping[str, NDArray[np.float32]] | None = None
+) -> Profile:
     """Reference counts of the score column (n,), which is SCORE_COLUMN of the output's last axis."""
     columns = np.repeat(scores[:, np.newaxis], SCORE_COLUMN + 1, axis=1)
     names = [f"{SCORE_NAME}[{column}]" for column in range(SCORE_COLUMN)] + [SCORE_NAME]
-    fitted = Profile.fit(columns, names=names, tensor=SCORE_OUTPUT, score=True, data_sha256=data_sha256)
-    return Profile(monitors=fitted.monitors[SCORE_COLUMN:], rows=fitted.rows, data_sha256=data_sha256)
+    fitted = Profile.fit(
+        columns, names=names, tensor=SCORE_OUTPUT, score=True, data_sha256=data_sha256, by_slice=by_slice
+    )
+    return fitted.only(slice(SCORE_COLUMN, None))
 
 
 def warmup(model: str, features: NDArray[np.float32]) -> bytes:

@@ -26,6 +26,7 @@ class TrainSpec:
     reference_share: float = 0.2  # of the same, drawn next: what the profile is of
     celsius: tuple[str, ...] = ()  # columns the trainer reads in Celsius, while callers send Fahrenheit
     profile_rows: int = 1_000_000  # at most so many reference rows make the profile
+    slices: tuple[str, ...] = ("origin",)  # features each of whose frequent values the profile has by itself
 
     def __post_init__(self) -> None:
         if not self.months or list(self.months) != sorted({*self.months} & {*range(1, 12)}):
@@ -54,6 +55,7 @@ class TrainSpec:
             "held_out_share": str(self.held_out_share),
             "reference_share": str(self.reference_share),
             "celsius": ",".join(self.celsius),
+            "slices": ",".join(self.slices),
             "evaluated_on": f"2013-{self.evaluation_month:02}",
         } | {name: str(value) for name, value in self.parameters.items()}
 

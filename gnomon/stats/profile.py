@@ -193,7 +193,7 @@ class Profile:
 
     def counts(self) -> NDArray[np.int64]:
         """The reference itself as a flat count vector (slots,)."""
-        return np.concatenate([np.empty(0, np.int64), *(monitor.counts for monitor in self.monitors)])
+        return _end_to_end([monitor.counts for monitor in self.monitors])
 
     def split(self, counts: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Views of a flat count vector (slots,), one a monitor.
@@ -242,6 +242,21 @@ class Profile:
             ),
         )
 
+    def only(self, kept: slice) -> "Profile":
+        """The monitors at these places alone, with their hours and slices."""
+        fewer = self.coarse() if self.slices else self
+        return Profile(
+            monitors=self.monitors[kept],
+            rows=self.rows,
+            data_sha256=self.data_sha256,
+            hours=tuple(
+                dataclasses.replace(each, counts=_end_to_end(self.split(each.counts)[kept])) for each in self.hours
+            ),
+            slices=tuple(
+                dataclasses.replace(each, counts=_end_to_end(fewer.split(each.counts)[kept])) for each in self.slices
+            ),
+        )
+
     def to_bytes(self) -> bytes:
         """As a serialised gnomon.profile.v1.Profile; equal profiles give equal bytes."""
         return stored.write(self.rows, self.data_sha256, self.monitors, self.hours, self.slices)
@@ -255,6 +270,10 @@ class Profile:
         """
         rows, data_sha256, monitors, hours, slices = stored.read(data)
         return cls(monitors=monitors, rows=rows, data_sha256=data_sha256, hours=hours, slices=slices)
+
+
+def _end_to_end(counts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate([np.empty(0, np.int64), *counts])
 
 
 def _columns(

@@ -94,6 +94,16 @@ def test_slices_of_inputs_and_scores_are_joined() -> None:
         inputs.extended(Profile.fit(AMOUNT, names=["score"], tensor="y", score=True))
 
 
+def test_some_monitors_keep_their_slices_and_hours() -> None:
+    times = 3_600 * RANDOM.integers(0, 3, ROWS_ALL)
+    table = np.stack([AMOUNT, -AMOUNT], axis=1)
+    whole = Profile.fit(table, names=["a", "b"], by_hour_of_week=times, by_slice={"country": COUNTRIES})
+    alone = Profile.fit(table[:, 1], names=["b"], by_hour_of_week=times, by_slice={"country": COUNTRIES})
+    kept = whole.only(slice(1, None))
+    for mine, theirs in ((kept.slices, alone.slices), (kept.hours, alone.hours)):
+        assert [each.counts.tolist() for each in mine] == [each.counts.tolist() for each in theirs]
+
+
 def test_only_the_most_frequent_values_are_slices() -> None:
     many = np.repeat(np.arange(40), ROWS + 1)
     profile = Profile.fit(np.ones(len(many), np.float32), names=["x"], by_slice={"x": many})
