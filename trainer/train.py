@@ -41,7 +41,7 @@ def train(flights: Flights, spec: TrainSpec, now_unix_ms: int) -> Trained:
         spec=spec,
         agreement=check(model, artifact, rows),
         lineage=lineage_of(spec, tables, evaluate(model, tables.evaluation), now_unix_ms),
-        package=Package.of(spec.model, artifact, tables.reference, spec.profile_rows, spec.slices),
+        package=Package.of(spec, artifact, tables.reference),
     )
 
 

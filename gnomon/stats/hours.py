@@ -32,6 +32,29 @@ class Hour:
         object.__setattr__(self, "counts", counts)
 
 
+def overlaps(from_s: float, to_s: float) -> dict[int, float]:
+    """The hours of the week that [from_s, to_s) touches, and how much of each beside the one it covers most of."""
+    if to_s - from_s >= HOURS * 3600:
+        return dict.fromkeys(range(HOURS), 1.0)
+    starts = np.arange(from_s // 3600, np.ceil(to_s / 3600)) * 3600
+    shares = (np.minimum(starts + 3600, to_s) - np.maximum(starts, from_s)) / 3600
+    touched: dict[int, float] = {}
+    for hour, share in zip(hour_of_week(starts).tolist(), shares.tolist(), strict=True):
+        touched[hour] = touched.get(hour, 0.0) + share
+    return {hour: share / max(touched.values()) for hour, share in touched.items()}
+
+
+def drawn(counts: NDArray[np.int64], total: int) -> NDArray[np.int64]:
+    """As many of the rows that `counts` (n,) are of as `total`, each place with its share: to the nearest whole row."""
+    rows = int(counts.sum())
+    if rows == total:
+        return counts
+    exact = counts * (total / rows)
+    found: NDArray[np.int64] = np.floor(exact).astype(np.int64)
+    found[np.argsort(found - exact, kind="stable")[: total - int(found.sum())]] += 1
+    return found
+
+
 def hour_of_week(times: ArrayLike) -> NDArray[np.int64]:
     """(n,) of times (n,): seconds since 1970, or datetime64, in UTC either way.
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from gnomon.stats import stored
 from gnomon.stats.casts import as_numbers, seen_as
 from gnomon.stats.columns import Column, Numbers, columns_of, is_table
-from gnomon.stats.hours import HOURS, Hour, hour_of_week
+from gnomon.stats.hours import HOURS, Hour, drawn, hour_of_week, overlaps
 from gnomon.stats.monitor import Kind, Monitor
 from gnomon.stats.slices import Slice, coarse, rows_by_value
 
@@ -157,9 +157,22 @@ class Profile:
 
         Its bins are the same, so counts over either may be added.
         """
-        wanted = int(hour_of_week([unix_s])[0])
-        found = [hour for hour in self.hours if hour.hour_of_week == wanted and hour.rows >= HOUR_ROWS]
-        return self.recounted(found[0].counts) if found else self
+        first_s = unix_s // 3600 * 3600
+        return self.over(first_s, first_s + 3600)
+
+    def over(self, from_s: float, to_s: float) -> "Profile":
+        """The reference of the hours of the week that a window [from_s, to_s) covers.
+
+        All rows of the hour it covers most of, and of others in proportion; the whole, where that is fewer than 500.
+        """
+        if not self.hours:
+            return self
+        touched, found = overlaps(from_s, to_s), np.zeros(self.slots, np.int64)
+        for hour in self.hours:
+            rows = round(hour.rows * touched.get(hour.hour_of_week, 0.0))
+            if rows:
+                found += _end_to_end([drawn(counts, rows) for counts in self.split(hour.counts)])
+        return self.recounted(found) if self.monitors and self.split(found)[0].sum() >= HOUR_ROWS else self
 
     def recounted(self, counts: NDArray[np.int64]) -> "Profile":
         """The same bins with another reference, the flat `counts` (slots,) of a sketch; hours are left out.

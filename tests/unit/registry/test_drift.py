@@ -53,7 +53,7 @@ def test_counts_of_another_profile_are_left_out(caplog: pytest.LogCaptureFixture
 
 def test_a_profile_that_is_none_is_named() -> None:
     with pytest.raises(ArtifactCorrupt, match="profile of version 1"):
-        Told(model="m", version=1, profile=b"\xff\xff", ticks=()).read()
+        Told(model="m", version=1, profile=b"\xff\xff", ticks=()).read(Span(from_unix_ms=0, to_unix_ms=1))
 
 
 def test_a_span_left_open_is_all_there_is() -> None:

@@ -11,8 +11,9 @@ from gnomon.errors import InvalidInput
 from gnomon.evidence import DriftTick, StatsReport
 from gnomon.stats import Binner, Profile
 from registry.drift_answers import Question
-from tests.unit.registry.test_drift_watch import POLICY, RNG, TICK_S, Watching
+from tests.unit.registry.test_drift_watch import POLICY, TICK_S, Watching
 
+RNG = np.random.default_rng(8)
 REGIONS = RNG.choice([1.0, 2.0, 3.0], 6_000, p=[0.85, 0.13, 0.02])
 TABLE = np.stack([RNG.normal(size=6_000) + REGIONS, REGIONS], axis=1).astype(np.float32)
 PROFILE = Profile.fit(TABLE, names=["temperature", "region"], tensor="x", by_slice={"region": REGIONS})

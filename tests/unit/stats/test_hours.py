@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gnomon.stats import Profile, Sketch
-from gnomon.stats.hours import HOURS, hour_of_week
+from gnomon.stats.hours import HOURS, drawn, hour_of_week, overlaps
 
 MONDAY = 1_767_571_200  # 5 January 2026, 00:00 UTC
 WEEK_S = 7 * 86_400
@@ -53,6 +53,39 @@ def test_an_hour_with_few_rows_is_held_against_the_whole():
     times = np.repeat([MONDAY, MONDAY + 3_600], [499, 500])
     profile = Profile.fit(np.arange(999.0), by_hour_of_week=times)
     assert [profile.at(MONDAY + hour * 3_600).rows for hour in range(3)] == [999, 500, 999]
+
+
+def test_a_window_touches_hours_as_far_as_it_covers_them():
+    assert overlaps(MONDAY + 1_800, MONDAY + 7_200 + 900) == {0: 0.5, 1: 1.0, 2: 0.25}
+    assert overlaps(MONDAY - 3_600, MONDAY) == overlaps(MONDAY - 60, MONDAY) == {167: 1.0}
+    assert overlaps(MONDAY + 3_540, MONDAY + 3_720) == {0: 0.5, 1: 1.0}
+    assert overlaps(0, WEEK_S) == dict.fromkeys(range(HOURS), 1.0)
+    most = overlaps(MONDAY + 1_800, MONDAY + WEEK_S - 1_800 + 900)
+    assert (len(most), most[0], most[167]) == (168, 0.5, 0.75)
+
+
+@pytest.mark.parametrize("total", [0, 1, 499, 500, 1_000])
+def test_a_share_of_rows_is_whole_rows_in_the_same_proportions(total):
+    counts = np.array([1, 0, 300, 699])
+    found = drawn(counts, total)
+    assert found.sum() == total
+    assert (found <= counts).all()
+    assert np.abs(found - counts * total / 1_000).max() < 1
+
+
+def test_the_reference_of_a_window_is_of_its_hours(profile):
+    begin, hours = MONDAY + 17 * 3_600, {hour.hour_of_week: hour.rows for hour in profile.hours}
+    over = profile.over(begin + 1_800, begin + 3 * 3_600)
+    assert over.rows == round(hours[17] / 2) + hours[18] + hours[19]
+    assert profile.over(begin, begin + WEEK_S).counts().tolist() == profile.counts().tolist()
+    times, table = traffic(1, 2)
+    window = (times >= begin + 1_800) & (times < begin + 3 * 3_600)
+    sketch = Sketch(profile)
+    sketch.update({name: values[window] for name, values in table.items()})
+    counts = sketch.snapshot()
+    moved = Sketch.from_counts(profile, counts).psi()
+    same = Sketch.from_counts(over, counts).psi()
+    assert all(moved[name].lower > 0.1 and same[name].lower < 0.02 for name in ("load", "kind"))
 
 
 def test_bytes_give_back_the_hours_and_scores_join_inputs(profile):
