@@ -4,15 +4,17 @@ Called from the registry's `store` thread only.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gnomon.drift import DriftEvent, DriftPolicy
 from gnomon.stats.alarms import State
+from gnomon.stats.windows import Kept
 from registry.alarms import Verdict
-from registry.store import drift_alarms, routes, versions
+from registry.store import drift_alarms, drift_rings, routes, versions
 from registry.store.database import Database
 from registry.store.drift_alarms import AlarmKey
+from registry.store.drift_rings import Change, RingKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,18 @@ class Book:
         with self._database.transaction() as connection:
             drift_alarms.set_alarms(connection, verdict.states)
             return drift_alarms.add_events(connection, verdict.events)
+
+    def rings(self, key: RingKey, shape: str) -> Kept | None:
+        """What is kept of rings of this shape."""
+        with self._database.transaction() as connection:
+            return drift_rings.find(connection, key, shape)
+
+    def keep_rings(self, changes: Iterable[Change], versions: Iterable[tuple[str, int]]) -> None:
+        """Puts changes over what is kept; of versions that are not among these nothing stays."""
+        with self._database.transaction() as connection:
+            drift_rings.forget(connection, versions)
+            for change in changes:
+                drift_rings.put(connection, change)
 
     def alarms(self) -> dict[AlarmKey, State]:
         with self._database.transaction() as connection:

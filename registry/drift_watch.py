@@ -1,7 +1,7 @@
 """The drift loop: observe, decide, apply. One look at a time, callable from a test with the loop off.
 
-Owner: the event loop. Where alarms stand is in the store; here are only the rings of sub-windows, which fill again
-after a restart: until they have, windows are not complete, and nothing is cleared.
+Owner: the event loop. Where alarms stand is in the store; here are the rings of sub-windows, and what changed of them
+goes into the store with each look. After a restart they go on from there: what was told since, gateways tell again.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gnomon.drift import DriftEvent, DriftEventKind, DriftPolicy
+from gnomon.drift import DriftEvent, DriftEventKind
 from gnomon.stats.alarms import State
 from gnomon.stats.profile import Profile
 from registry.alarms import At, Verdict, decide, forget, rule_of
@@ -20,6 +20,7 @@ from registry.drift_windows import VersionWindows
 from registry.events import Events
 from registry.stats import Stats
 from registry.store.drift_alarms import AlarmKey
+from registry.store.drift_rings import Change, RingKey
 from registry.threads import Lane
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class DriftWatch:
                 log.exception("drift of %s version %d could not be judged", each.model, each.version)
         for verdict in verdicts:
             await self._apply(verdict)
+        await self._keep(keys)
 
     def windows(self, model: str, version: int, of_slice: str = "") -> VersionWindows | None:
         """The rings of a version, or of a slice of its traffic, that is watched and was heard of."""
@@ -114,7 +116,7 @@ class DriftWatch:
             profile = seen.profile if seen else await self._profile(each)
             if profile is None:
                 return False
-            self._seen[key] = seen = Seen(profile, _windows(profile, tick_s, each.policy), [])
+            self._seen[key] = seen = Seen(profile, await self._windows(each, profile, tick_s), [])
         await self._files.run(seen.windows.feed, shards, self._stats.told(), now_s)
         await self._files.run(seen.windows.feed_calls, self._stats.calls(*key), now_s)
         for part in seen.profile.slices:
@@ -128,8 +130,30 @@ class DriftWatch:
         seen, tick_s = whole.slices.get(name), max(shards.values(), key=lambda tick: tick.tick).tick_s
         if seen is None or seen.windows.tick_s != tick_s:
             profile = await self._files.run(whole.profile.of_slice, name)
-            whole.slices[name] = seen = Seen(profile, _windows(profile, tick_s, each.policy), [])
+            whole.slices[name] = seen = Seen(profile, await self._windows(each, profile, tick_s, name), [])
         await self._files.run(seen.windows.feed, shards, self._stats.told(), now_s)
+
+    async def _windows(self, each: Watched, profile: Profile, tick_s: float, of_slice: str = "") -> VersionWindows:
+        """Rings with what is kept of such ones."""
+        made = VersionWindows(profile.slots, len(profile.monitors), tick_s, each.policy.window_s)
+        for what, (shape, rings) in made.parts().items():
+            kept = await self._store.run(self._book.rings, RingKey(each.model, each.version, of_slice, what), shape)
+            if kept is not None:
+                rings.restore(kept)
+        return made
+
+    async def _keep(self, keys: set[Key]) -> None:
+        """Puts what changed of all rings into the store."""
+        held = [
+            (RingKey(*key, of_slice, what), shape, rings)
+            for key, whole in self._seen.items()
+            for of_slice, seen in {"": whole, **whole.slices}.items()
+            for what, (shape, rings) in seen.windows.parts().items()
+        ]
+        changes = [Change(key, shape, rings.changes(), rings.oldest()) for key, shape, rings in held]
+        await self._store.run(self._book.keep_rings, changes, keys)
+        for _, _, rings in held:
+            rings.unchanged()
 
     async def _profile(self, each: Watched) -> Profile | None:
         if each.profile_sha256 in self._broken:
@@ -170,10 +194,6 @@ class DriftWatch:
             for event in events:
                 log.warning("%s", describe(event))
             self._events.publish(events)
-
-
-def _windows(profile: Profile, tick_s: float, policy: DriftPolicy) -> VersionWindows:
-    return VersionWindows(profile.slots, len(profile.monitors), tick_s, policy.window_s)
 
 
 def describe(event: DriftEvent) -> str:

@@ -34,6 +34,11 @@ def rings(tick_s: float, window_s: float) -> tuple[Level, ...]:
     return fine, Level(length_s=tick_s * _parts(ticks, PARTS), kept=PARTS + 2)  # an odd length: so many ticks together
 
 
+def _shape(windows: Windows) -> str:
+    levels = (f"{level.length_ms} ms × {level.kept}" for level in windows.levels)
+    return f"{windows.slots} slots, {', '.join(levels)}"
+
+
 def _parts(window_s: float, length_s: float) -> int:
     return max(1, math.ceil(window_s / length_s))
 
@@ -47,6 +52,11 @@ class VersionWindows:
         self._together = Windows(HEAD + PER_MONITOR * monitors, self.windows.levels, SOURCES)
         self._fed: dict[tuple[str, int], DriftTick] = {}
         self._fed_calls: dict[tuple[str, int], DriftCalls] = {}
+
+    def parts(self) -> dict[str, tuple[str, Windows]]:
+        """What is kept over restarts, by name: of which shape, and the rings."""
+        held = {"rows": self.windows, "calls": self._together}
+        return {what: (_shape(windows), windows) for what, windows in held.items()}
 
     @property
     def level(self) -> int:

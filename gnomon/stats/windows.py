@@ -90,6 +90,16 @@ class _Source:
     retired: bool = False
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Kept:
+    """What outlives a process: (rows, counts (slots,)) of shards by (finest epoch, source), and of coarser sub-windows
+    by (level, epoch); and of each source (first, through, retired)."""
+
+    shards: dict[tuple[int, str], tuple[int, Counts]]
+    sums: dict[tuple[int, int], tuple[int, Counts]]
+    sources: dict[str, tuple[int, int, bool]]
+
+
 class Windows:
     """Rings of one count vector. Written by: one thread at a time; others may read meanwhile."""
 
@@ -115,6 +125,7 @@ class Windows:
         self._sources: dict[str, _Source] = {}
         self._shards: dict[tuple[int, str], tuple[int, Counts]] = {}
         self._sums: list[dict[int, tuple[int, Counts]]] = [{} for _ in levels]
+        self._changed: tuple[set[tuple[int, str]], set[tuple[int, int]]] = set(), set()  # shards, and coarser sums
 
     @property
     def sources(self) -> frozenset[str]:
@@ -189,6 +200,34 @@ class Windows:
         self.refused += other.refused
         self.advance(other._now_s)
 
+    def changes(self) -> Kept:
+        """What is to be kept since `unchanged` was said."""
+        shards, sums = self._changed
+        return Kept(
+            shards={key: self._shards[key] for key in shards if key in self._shards},
+            sums={(level, epoch): self._sums[level][epoch] for level, epoch in sums if epoch in self._sums[level]},
+            sources={name: (each.first, each.through, each.retired) for name, each in self._sources.items()},
+        )
+
+    def unchanged(self) -> None:
+        """The changes are kept."""
+        self._changed = set(), set()
+
+    def restore(self, kept: Kept) -> None:
+        """Goes on from what all changes of other such rings, which were told nothing else, left."""
+        self._sources = {name: _Source(*each) for name, each in kept.sources.items()}
+        self._shards = dict(kept.shards)
+        for (epoch, _), (rows, counts) in kept.shards.items():
+            held_rows, held = self._sums[0].get(epoch, (0, np.zeros(self.slots, np.int64)))
+            self._sums[0][epoch] = (held_rows + rows, held + counts)
+        for (level, epoch), found in kept.sums.items():
+            self._sums[level][epoch] = found
+        self.advance(self._now_s)
+
+    def oldest(self) -> tuple[int, ...]:
+        """Of each level the oldest epoch that is held."""
+        return tuple(self._oldest(level) for level in range(len(self.levels)))
+
     def sub_window(self, epoch: int, level: int = 0) -> SubWindow:
         """What is known of one; empty, and not complete, where it is no longer or not yet held."""
         rows, counts = self._sums[level].get(epoch, (0, np.zeros(self.slots, np.int64)))
@@ -240,11 +279,14 @@ class Windows:
         before_rows, before = self._shards.get((epoch, source), (0, np.zeros(self.slots, np.int64)))
         after_rows, after = max(rows, before_rows), np.maximum(counts, before)
         self._shards[epoch, source] = (after_rows, after)
+        self._changed[0].add((epoch, source))
         more_rows, more = after_rows - before_rows, after - before
         for level, sums in enumerate(self._sums):
             coarse = epoch * self.levels[0].length_ms // self.levels[level].length_ms
             held_rows, held = sums.get(coarse, (0, np.zeros(self.slots, np.int64)))
             sums[coarse] = (held_rows + more_rows, held + more)
+            if level:
+                self._changed[1].add((level, coarse))
 
 
 def _is_expected(source: _Source, first: int, last: int) -> bool:

@@ -9,9 +9,12 @@ rollouts    (model, id); at most one of a model that is not over, by a partial u
 drift_policies  a model each, the one in force
 drift_alarms  (model, version, slice, monitor): where an alarm stands, or is on its way
 drift_events  alarms raised and cleared, in order; the newest EVENTS_KEPT
+drift_rings, drift_counts, drift_sources  sub-windows of watched versions: of what shape, what was counted, who told it
 decisions   what moved a rollout, in order, with the verdicts
 outcomes    (model, prediction): what became of it, while the rollout runs that it was made under
 """
+
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -22,6 +25,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -211,3 +215,38 @@ drift_events = Table(
     ForeignKeyConstraint(["model"], ["models.name"]),
 )
 Index("drift_events_of_model", drift_events.c.model, drift_events.c.id)
+
+
+def _ring_key() -> list[Column[Any]]:
+    return [
+        _text("model", primary_key=True),
+        _number("version", primary_key=True, autoincrement=False),
+        _text("slice", primary_key=True),
+        _text("what", primary_key=True),
+    ]
+
+
+drift_rings = Table(
+    "drift_rings", metadata, *_ring_key(), _text("shape"), ForeignKeyConstraint(["model"], ["models.name"])
+)
+
+drift_counts = Table(
+    "drift_counts",
+    metadata,
+    *_ring_key(),
+    _number("level", primary_key=True, autoincrement=False),
+    _number("epoch", primary_key=True, autoincrement=False),
+    _text("source", primary_key=True),
+    _number("rows"),
+    Column("counts", LargeBinary, nullable=False),
+)
+
+drift_sources = Table(
+    "drift_sources",
+    metadata,
+    *_ring_key(),
+    _text("source", primary_key=True),
+    _number("first"),
+    _number("through"),
+    Column("retired", Boolean, nullable=False),
+)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,14 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from gnomon import wire
 from gnomon.client import RegistryClient
 from gnomon.domain import Arm, Role, RolloutState, Route, Stage
+from gnomon.drift import DriftPolicy
+from gnomon.evidence import DriftTick, StatsReport
 from gnomon.rollout import Policy, Step
+from gnomon.stats import Profile, Sketch
 from tests.servers import free_port
+from tests.waiting import until
 
 Process = subprocess.Popen[str]
 Start = Callable[..., Process]
@@ -144,6 +151,56 @@ def test_the_operators_route_survives_being_killed(start: Start, tmp_path: Path)
     (tmp_path / "registry.endpoint").unlink()
     with RegistryClient(endpoint(tmp_path, start("--dir", str(tmp_path), "--port", "0"))) as client:
         assert client.get_route("m") == route
+
+
+def test_a_window_of_drift_survives_being_killed_and_nothing_is_counted_twice(start: Start, tmp_path: Path) -> None:
+    """Ten minutes of a gateway's sub-windows, told to one process; the newest three again, as ever, to the next."""
+    values = np.random.default_rng(3).normal(size=(4_000, 1)).astype(np.float32)
+    profile, options = Profile.fit(values, names=["x"]), ("--port", "0", "--drift-interval-s", "0.1")
+    newest = int(time.time() // 5) - 1
+    ticks = [tick(profile, values[50 * number :][:50], newest - number) for number in range(60)]
+    process = start("--dir", str(tmp_path), *options)
+    with RegistryClient(endpoint(tmp_path, process)) as client:
+        digest = client.put_artifact(profile.to_bytes())
+        client.register_version("m", artifact_sha256=client.put_artifact(b"model"), profile_sha256=digest)
+        client.set_route(Route(model="m", arms=(Arm(version=1, role=Role.STABLE),), actor="bob"))
+        client.set_drift_policy(DriftPolicy(model="m", window_s=300, actor="bob"))
+        told(client, ticks)
+        until(lambda: kept_rows(tmp_path) == 60 * 50)
+        before = history(client)
+    process.kill()
+    process.communicate(timeout=10)
+    (tmp_path / "registry.endpoint").unlink()
+    with RegistryClient(endpoint(tmp_path, start("--dir", str(tmp_path), *options))) as client:
+        told(client, ticks[:3])
+        until(lambda: len(history(client)) > 2)
+        after = history(client)
+    assert sum(before.values()) == 60 * 50
+    assert {start: rows for start, rows in after.items() if start in before and rows != before[start]} == {}
+    assert len(after.keys() & before.keys()) >= 55
+
+
+def tick(profile: Profile, values: Any, number: int) -> DriftTick:
+    sketch = Sketch(profile)
+    sketch.update(values)
+    counts = sketch.snapshot().astype("<i8").tobytes()
+    return DriftTick(model="m", version=1, tick=number, tick_s=5.0, rows=len(values), counts=counts)
+
+
+def told(client: RegistryClient, ticks: list[DriftTick]) -> None:
+    report = StatsReport(gateway_id="g1", ticks=tuple(ticks), told_through_unix_ms=int(time.time() * 1000))
+    client._call(client._stub.ReportStats, wire.message_of(report))
+
+
+def history(client: RegistryClient) -> dict[int, int]:
+    """Rows by the start of the sub-window: of the rings, which reach further back than what was told."""
+    drift = client.get_drift("m", points=62)
+    return {point.from_unix_ms: point.rows for point in drift.monitors[0].history if point.rows}
+
+
+def kept_rows(folder: Path) -> int:
+    with sqlite3.connect(folder / "registry.db") as file:
+        return int(file.execute("select coalesce(sum(rows), 0) from drift_counts where what = 'rows'").fetchone()[0])
 
 
 def test_metrics_are_served_where_a_port_was_given(start: Start, tmp_path: Path) -> None:

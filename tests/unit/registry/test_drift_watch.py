@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 from gnomon.domain import Arm, Lineage, Role, Route, Score
 from gnomon.drift import DriftEvent, DriftEventKind, DriftPolicy
@@ -21,7 +22,9 @@ from registry.drift_book import Book
 from registry.drift_watch import DriftWatch
 from registry.events import Events
 from registry.stats import Stats
+from registry.store import drift_rings, tables
 from registry.store.database import Database
+from registry.store.drift_rings import RingKey
 from registry.threads import Lane
 
 TICK_S = 5.0
@@ -178,6 +181,44 @@ async def test_an_alarm_outlives_the_registry(watching: Watching) -> None:
     await watching.minute()
     await watching.minute()
     assert watching.told()[1:] == [("CLEARED", "temperature")]
+
+
+@pytest.mark.parametrize("window_s", [60.0, 900.0], ids=["ticks", "ticks and minutes"])
+async def test_a_window_outlives_the_registry_and_counts_nothing_twice(watching: Watching, window_s: float) -> None:
+    watching.book.set_policy(dataclasses.replace(POLICY, window_s=window_s))
+    for _ in range(4):
+        await watching.minute()
+    before, shards = watching.watch.windows("m", 1), watching.stats.shards("m", 1)
+    assert before is not None
+    window, effects = before.latest(), before.design_effects(before.latest())
+    watching.close()
+    watching.wire()
+    again = tuple(sorted(shards.values(), key=lambda tick: tick.tick)[-3:])  # as gateways do
+    told_ms = int(watching.now_s * 1000)
+    watching.stats.report(StatsReport(gateway_id="g1", ticks=again, told_through_unix_ms=told_ms))
+    await watching.watch.look()
+    after = watching.watch.windows("m", 1)
+    assert after is not None
+    assert (after.latest().rows, after.latest().gaps) == (window.rows, window.gaps)
+    assert window.rows >= 240
+    np.testing.assert_array_equal(after.latest().counts, window.counts)
+    np.testing.assert_array_equal(after.design_effects(after.latest()), effects)
+
+
+async def test_of_another_policy_or_of_no_traffic_no_window_is_kept(watching: Watching) -> None:
+    await watching.minute()
+    watching.book.set_policy(dataclasses.replace(POLICY, window_s=120))
+    await watching.minute()
+    with watching.database.transaction() as connection:
+        kept = drift_rings.find(connection, RingKey("m", 1, "", "rows"), f"{PROFILE.slots} slots, 5000 ms × 60")
+        assert kept is not None
+        assert {source for _, source in kept.shards} == {"g1"}
+        assert len(connection.execute(select(tables.drift_rings)).all()) == 2
+    watching.route(2)
+    await watching.watch.look()
+    with watching.database.transaction() as connection:
+        for table in (tables.drift_rings, tables.drift_counts, tables.drift_sources):
+            assert connection.execute(select(table)).all() == []
 
 
 async def test_an_alarm_ends_with_the_traffic_of_its_version(watching: Watching) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gnomon.stats.windows import Level, Windows
+from gnomon.stats.windows import Kept, Level, Windows
 
 SLOTS = 7
 LEVELS = (Level(length_s=5, kept=16), Level(length_s=60, kept=4), Level(length_s=3_600, kept=2))
@@ -179,3 +179,44 @@ def test_what_cannot_be_added_is_refused():
         Windows(3, (Level(length_s=5, kept=1), Level(length_s=7, kept=1)))
     with pytest.raises(ValueError, match="1 sub-window or more"):
         held.window(RUNNING, 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), cuts=st.lists(st.integers(0, 60), max_size=3))
+def test_rings_go_on_from_what_was_kept_of_them_bit_for_bit(seed, cuts):
+    """Killed at any shard; what was told since the last keeping is told again, and more than that."""
+    rng = np.random.default_rng(seed)
+    told, counts = [], {}
+    for _ in range(60):
+        key = f"g{rng.integers(3)}", RUNNING - int(rng.integers(0, 16))
+        counts[key] = counts.get(key, np.zeros(SLOTS, np.int64)) + rng.integers(0, 9, SLOTS)
+        told.append((*key, int(counts[key].sum()), counts[key].copy()))
+    whole, held, kept_until = windows(), windows(), 0
+    shards, sums, sources = {}, {}, {}
+    for number, shard in enumerate(told):
+        if number in cuts:
+            held = windows()
+            held.restore(Kept(shards=dict(shards), sums=dict(sums), sources=dict(sources)))
+            for again in told[max(0, kept_until - 5) : number]:
+                assert held.put(*again)
+        for each in (whole, held):
+            assert each.put(*shard)
+            each.heard(shard[0], shard[1])
+        if number % 7 == 0:
+            found, kept_until = held.changes(), number + 1
+            shards, sums, sources = shards | found.shards, sums | found.sums, found.sources
+            held.unchanged()
+            assert held.changes().shards == held.changes().sums == {}
+    for source in ("g0", "g1", "g2"):
+        for each in (whole, held):
+            each.heard(source, RUNNING)
+    assert everything(held) == everything(whole)
+
+
+def test_what_is_too_old_is_not_restored():
+    held = windows()
+    held.put("g", RUNNING - 3, 5, ones())
+    again = windows(NOW_S + 10 * 3_600)
+    again.restore(held.changes())
+    assert everything(again)[0] == everything(windows(NOW_S + 10 * 3_600))[0]
+    assert again.window(again.closed(), 16).rows == 0
