@@ -60,8 +60,8 @@ class Package:
 
 
 def profile(spec: TrainSpec, artifact: bytes, reference: Table) -> Profile:
-    """Reference counts of the features, and of the artifact's own scores on them, of `spec.profile_rows` rows at most,
-    evenly spaced. Raises: ValueError: of the values of a slice each has too few rows."""
+    """Reference counts of the features, of the artifact's own scores on them and of how sure it is: of
+    `spec.profile_rows` rows at most, evenly spaced. Raises: ValueError: of the values of a slice each has too few."""
     features, times = (evenly(each, spec.profile_rows) for each in (reference.features, reference.scheduled))
     _, probabilities = runtime.predict(runtime.load(artifact), features)
     parts: dict[str, Any] = {
@@ -72,7 +72,8 @@ def profile(spec: TrainSpec, artifact: bytes, reference: Table) -> Profile:
     inputs = Profile.fit(features, names=FEATURES, tensor=INPUT, **parts)
     names = [f"{SCORE_NAME}[{column}]" for column in range(SCORE_COLUMN)] + [SCORE_NAME]
     scores = Profile.fit(probabilities[:, : SCORE_COLUMN + 1], names=names, tensor=SCORE_OUTPUT, score=True, **parts)
-    return inputs.extended(scores.only(slice(SCORE_COLUMN, None)))
+    sure = Profile.fit_confidence(probabilities, tensor=SCORE_OUTPUT, **parts)
+    return inputs.extended(scores.only(slice(SCORE_COLUMN, None))).extended(sure)
 
 
 def warmup(model: str, features: NDArray[np.float32]) -> bytes:

@@ -12,6 +12,7 @@ from gateway.observe.scores import column_of, table_of
 from gateway.tensors import bytes_elements
 from gnomon.stats.binner import Binner
 from gnomon.stats.columns import Column, Labels, Numbers
+from gnomon.stats.confidence import confidence
 from gnomon.stats.profile import Monitor, Profile
 
 Tables = dict[tuple[int, int], NDArray[Any] | None]  # by (direction, index)
@@ -95,7 +96,9 @@ def _column(monitor: Monitor, group: Group, tables: Tables) -> NDArray[np.float3
     """What a monitor of float32 watches, (n, rows of a call)."""
     key = _key(monitor, group) if monitor.kind == "float32" else None
     table = None if key is None else tables.get(key)
-    return None if table is None else column_of(table, monitor.column)
+    if table is None:
+        return None
+    return confidence(table).astype(np.float32) if monitor.derived else column_of(table, monitor.column)
 
 
 def _alone(number: int, monitor: Monitor, group: Group, tables: Tables) -> Alone | None:

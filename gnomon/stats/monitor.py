@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gnomon.stats import bins
 from gnomon.stats.categories import Categories, present
 from gnomon.stats.columns import Column, Labels, Numbers
+from gnomon.stats.confidence import DERIVED
 
 Kind = Literal["float32", "float64", "int64", "categorical"]
 
@@ -26,6 +27,7 @@ class Monitor:
         counts: (slots,) int64, the bins and then one slot for NaN; of categories as `Categories` says.
         singleton: (slots - 1,) bool, whether the bin can hold one value only.
         categories: the values of a categorical column.
+        derived: empty, or "confidence": what is watched is made of all columns of the tensor.
 
     Raises:
         ValueError: the arrays do not fit together.
@@ -40,10 +42,13 @@ class Monitor:
     singleton: NDArray[np.bool_]
     kind: Kind = "float32"
     categories: Categories | None = None
+    derived: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind) or (self.kind == "categorical") != (self.categories is not None):
             raise ValueError(f"monitor {self.name!r}: kind {self.kind!r} with categories {self.categories!r:.80}")
+        if self.derived not in ("", DERIVED):
+            raise ValueError(f"monitor {self.name!r} is derived as {self.derived!r}, which this version does not know")
         edge_type = np.float32 if self.kind == "categorical" else self.kind
         for field, dtype in (("edges", edge_type), ("counts", np.int64), ("singleton", np.bool_)):
             array = np.array(getattr(self, field), dtype)

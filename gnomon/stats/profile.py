@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from gnomon.stats import stored
 from gnomon.stats.casts import as_numbers, seen_as
 from gnomon.stats.columns import Column, Numbers, columns_of, is_table
+from gnomon.stats.confidence import DERIVED, confidence
 from gnomon.stats.hours import HOURS, Hour, drawn, hour_of_week, overlaps
 from gnomon.stats.monitor import Kind, Monitor
 from gnomon.stats.slices import Slice, coarse, rows_by_value
@@ -116,6 +117,15 @@ class Profile:
         if by_hour_of_week is not None:
             whole = whole._with_hours(columns, hour_of_week(by_hour_of_week))
         return whole._with_slices(columns, by_slice) if by_slice else whole
+
+    @classmethod
+    def fit_confidence(cls, probabilities: ArrayLike, *, tensor: str, name: str = DERIVED, **more: Any) -> Self:
+        """One monitor, of how sure the model is: of the `probabilities` (n_rows, n_classes) of its output `tensor`.
+
+        `more`: as `fit` takes it. Raises: ValueError: as `fit`.
+        """
+        whole = cls.fit(confidence(probabilities), names=[name], tensor=tensor, score=True, **more)
+        return dataclasses.replace(whole, monitors=(dataclasses.replace(whole.monitors[0], derived=DERIVED),))
 
     def _with_hours(self, columns: Mapping[str, Column], hour_of_row: NDArray[np.int64]) -> Self:
         from gnomon.stats.sketch import Sketch  # it brings a compiler, which reading a profile does not need

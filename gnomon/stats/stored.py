@@ -60,6 +60,7 @@ def _written(monitor: Monitor) -> profile_pb2.Monitor:
         counts=monitor.counts.tolist(),
         singleton=monitor.singleton.tolist(),
         kind="" if monitor.kind == "float32" else monitor.kind,
+        derived=monitor.derived,
     )
     getattr(message, _EDGES[monitor.kind]).extend(monitor.edges.tolist())
     if monitor.categories is not None:
@@ -84,6 +85,7 @@ def _read(message: profile_pb2.Monitor) -> Monitor:
         singleton=np.array(message.singleton, np.bool_),
         kind=cast(Kind, kind),
         categories=_categories(message.categories) if kind == "categorical" else None,
+        derived=message.derived,
     )
 
 

@@ -21,7 +21,7 @@ class Profile(_message.Message):
     def __init__(self, rows: _Optional[int] = ..., data_sha256: _Optional[str] = ..., monitors: _Optional[_Iterable[_Union[Monitor, _Mapping]]] = ..., hours: _Optional[_Iterable[_Union[Hour, _Mapping]]] = ..., slices: _Optional[_Iterable[_Union[Slice, _Mapping]]] = ...) -> None: ...
 
 class Monitor(_message.Message):
-    __slots__ = ("name", "tensor", "column", "is_score", "edges", "counts", "singleton", "edges_float64", "edges_int64", "kind", "categories")
+    __slots__ = ("name", "tensor", "column", "is_score", "edges", "counts", "singleton", "edges_float64", "edges_int64", "kind", "categories", "derived")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TENSOR_FIELD_NUMBER: _ClassVar[int]
     COLUMN_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,7 @@ class Monitor(_message.Message):
     EDGES_INT64_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    DERIVED_FIELD_NUMBER: _ClassVar[int]
     name: str
     tensor: str
     column: int
@@ -44,7 +45,8 @@ class Monitor(_message.Message):
     edges_int64: _containers.RepeatedScalarFieldContainer[int]
     kind: str
     categories: Categories
-    def __init__(self, name: _Optional[str] = ..., tensor: _Optional[str] = ..., column: _Optional[int] = ..., is_score: bool = ..., edges: _Optional[_Iterable[float]] = ..., counts: _Optional[_Iterable[int]] = ..., singleton: _Optional[_Iterable[bool]] = ..., edges_float64: _Optional[_Iterable[float]] = ..., edges_int64: _Optional[_Iterable[int]] = ..., kind: _Optional[str] = ..., categories: _Optional[_Union[Categories, _Mapping]] = ...) -> None: ...
+    derived: str
+    def __init__(self, name: _Optional[str] = ..., tensor: _Optional[str] = ..., column: _Optional[int] = ..., is_score: bool = ..., edges: _Optional[_Iterable[float]] = ..., counts: _Optional[_Iterable[int]] = ..., singleton: _Optional[_Iterable[bool]] = ..., edges_float64: _Optional[_Iterable[float]] = ..., edges_int64: _Optional[_Iterable[int]] = ..., kind: _Optional[str] = ..., categories: _Optional[_Union[Categories, _Mapping]] = ..., derived: _Optional[str] = ...) -> None: ...
 
 class Categories(_message.Message):
     __slots__ = ("values", "others", "open", "once")

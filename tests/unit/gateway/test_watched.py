@@ -193,3 +193,18 @@ def test_slices_are_told_when_their_sub_window_is_over(tmp_path):
     drift.acknowledged(changes)
     assert {message.slice for message in drift.told(1 << 20, 60.0)[0]} == {""}
     house.writer.close()
+
+
+def test_confidence_is_counted_of_every_classes_columns(tmp_path):
+    rng = np.random.default_rng(7)
+    profile = Profile.fit_confidence(rng.dirichlet([1, 1, 1], 3_000), tensor="score", dtype="float32")
+    house, live = House(tmp_path, profile), rng.dirichlet([1, 1, 5], 60).astype(np.float32)
+    schema = SCHEMA | {"outputs": [{"name": "score", "datatype": "FP32", "shape": [-1, 3]}]}
+    given = {"arrived_unix_ns": 10**9, "epoch": 1, "version": 1, "role": 1, "schema": house.writer.schema(schema)}
+    for rows in np.split(live, 20):
+        tensors = [TensorRecord(OUTPUT, 0, "FP32", rows.shape, rows)]
+        assert house.writer.append(Record(house.writer.next_id(1), ANSWERED, tensors=tensors, rows=3, **given))
+    sketch = Sketch(profile)
+    sketch.update(live.max(axis=1))
+    np.testing.assert_array_equal(house.counts(), sketch.snapshot())
+    house.writer.close()

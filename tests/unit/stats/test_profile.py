@@ -3,6 +3,7 @@ import pandas
 import pytest
 
 from gnomon.profile.v1 import profile_pb2
+from gnomon.stats.confidence import confidence
 from gnomon.stats.profile import Monitor, Profile
 from gnomon.stats.sketch import Sketch
 
@@ -183,3 +184,25 @@ def test_bytes_that_are_no_profile_are_refused():
 def test_split_refuses_counts_of_another_length():
     with pytest.raises(ValueError, match="slots"):
         Profile.fit(table()).split(np.zeros(3, np.int64))
+
+
+def test_confidence_is_of_all_classes_and_of_one_alone():
+    probabilities = np.random.default_rng(2).dirichlet([1, 1, 1], 3_000).astype(np.float32)
+    profile = Profile.fit_confidence(probabilities, tensor="probabilities", data_sha256="d")
+    (monitor,) = profile.monitors
+    assert (monitor.name, monitor.tensor, monitor.is_score, monitor.derived) == (
+        "confidence", "probabilities", True, "confidence"
+    )  # fmt: skip
+    largest = Monitor.fit(probabilities.max(axis=1), name="x", tensor="", column=0, is_score=True)
+    assert monitor.edges.tolist() == largest.edges.tolist()
+    assert Profile.from_bytes(profile.to_bytes()).to_bytes() == profile.to_bytes()
+    assert Profile.from_bytes(profile.to_bytes()).monitors[0].derived == "confidence"
+    one = confidence(np.array([[0.2], [0.9], [np.nan]]))
+    assert one[:2].tolist() == [0.8, 0.9]
+    assert np.isnan(one[2])
+
+
+def test_what_is_made_in_a_way_that_is_not_known_is_refused():
+    profile = Profile.fit_confidence(np.eye(3), tensor="y")
+    with pytest.raises(ValueError, match="monitor 'confidence' is derived as 'confidencf', which this version"):
+        Profile.from_bytes(profile.to_bytes()[:-1] + b"f")

@@ -75,13 +75,15 @@ def test_the_profile_is_of_rows_the_artifact_was_not_trained_on_and_of_its_own_s
     reference = split(flights, V1).reference
     assert profile.rows == len(reference.rows)
     assert profile.data_sha256 == reference.sha256
-    assert [monitor.name for monitor in profile.monitors] == [*FEATURES, "score"]
-    assert {monitor.tensor for monitor in profile.monitors[:-1]} == {"features"}
+    assert [monitor.name for monitor in profile.monitors] == [*FEATURES, "score", "confidence"]
+    assert {monitor.tensor for monitor in profile.monitors[:-2]} == {"features"}
     origins = reference.features[:, FEATURES.index("origin")]
     assert {each.name: each.rows for each in profile.slices} == {
         f"origin={number}": np.count_nonzero(origins == number) for number in range(3)
     }
-    score = profile.monitors[-1]
+    score, sure = profile.monitors[-2:]
+    assert (sure.tensor, sure.is_score, sure.derived) == ("probabilities", True, "confidence")
+    assert sure.edges[0] >= 0.5
     assert (score.tensor, score.column, score.is_score) == ("probabilities", 1, True)
     _, scores = runtime.predict(runtime.load(registry.artifacts[version.artifact_sha256]), reference.features)
     assert score.counts[: len(score.edges) // 2].sum() == (scores[:, 1] < score.edges[len(score.edges) // 2 - 1]).sum()
