@@ -21,7 +21,7 @@ from gnomon.domain import ALL_BP, Arm, Role, Route, Score
 NAME = "gnomon"
 BARE = "trees-bare"
 WAIT = ("--max-wait-ms", "100")  # what the verdict on an overload is about
-FLAGS = ("--retention-bytes", str(512 << 20))
+FLAGS = ("--retention-bytes", str(512 << 20), "--cold-start-rows", "0")  # what has no profile stays unwatched
 APPLY_TIMEOUT_S = 30.0
 SCORE = Score(output="probabilities", column=1)
 CANARY_BP = 1_000

@@ -71,6 +71,7 @@ class Config:
     retention_unread_s: float = _setting(86_400.0, "segments older than this go, read or not")
     observer_tick_s: float = _setting(0.25, "how often the observer reads, publishes and reports")
     drift_tick_s: float = _setting(5.0, "length of a drift sub-window")
+    cold_start_rows: int = _setting(20_000, "rows of a version without a profile that one is made of; 0: none is made")
     metrics_versions: int = _setting(50, "versions that /metrics names, those with the most calls; the rest is `other`")
     metrics_features: int = _setting(100, "features of a version whose drift /metrics shows: those with the most of it")
     shadow_max_lag: int = _setting(50_000, "calls the shadow may be behind; older ones are shed")

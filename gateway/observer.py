@@ -22,6 +22,7 @@ from gateway.journal.readers import Follower, Readers
 from gateway.journal.walk import Batch
 from gateway.layout import SHADOW_JOURNAL, Layout
 from gateway.observe.arms import Arms
+from gateway.observe.cold import Cold
 from gateway.observe.drift import Drift
 from gateway.observe.page import publish_arms, publish_pairs, publish_readers
 from gateway.observe.pairs import Pairs
@@ -68,6 +69,7 @@ class Observer:
         self.pairs = Pairs.of(state.get("pairs", {}), self._profile)
         self.drift = Drift(self._profile, config.drift_tick_s)
         self.drift.restore(state.get("drift", {}))
+        self.cold = Cold(self._is_cold, lambda model: self.snapshot.policies.get(model), config.cold_start_rows)
         self.sheet = Sheet(self.drift, layout.sheet, versions=config.metrics_versions, features=config.metrics_features)
         self.page = Page.create(layout.page(NAME), PAGE_CAPACITY)
         self.page.set("gnomon_consumer_checkpoints_lost_total", self.checkpoint.lost, consumer=NAME)
@@ -164,6 +166,8 @@ class Observer:
             return
         if shadow:
             self.pairs.update(answered, batch.routes)
+        else:
+            self.cold.update(answered)
         self.drift.update(answered)  # of a shadow: its scores, in the sub-window its call arrived in
 
     def _known(self, batch: Batch) -> bool:
@@ -176,6 +180,11 @@ class Observer:
             if unknown and now < self._unknown.setdefault(key, now) + SNAPSHOT_WAIT_S:
                 return False
         return True
+
+    def _is_cold(self, model: str, number: int) -> bool:
+        """Whether the registry knows the version, and no profile of it."""
+        version = self.snapshot.version(model, number)
+        return version is not None and not version.profile_sha256
 
     def _profile(self, model: str, number: int) -> Profile | None:
         """The profile of a version; None where it has none that can be used."""
@@ -198,6 +207,16 @@ def shadow_books(layout: Layout) -> Iterator[ShadowBooks]:
     yield from Books(state.get("books")).evidence()
 
 
+async def propose(observer: Observer, client: AsyncRegistryClient) -> None:
+    """Profiles of versions that came without one: until the registry is heard of having one, with every report."""
+    for (model, number), profile in observer.cold.proposals(observer.layout.identity.read_text().strip()):
+        try:
+            async with asyncio.timeout(REPORT_TIMEOUT_S):
+                await client.adopt_profile(model, number, profile.to_bytes())
+        except (GnomonError, TimeoutError) as error:
+            log.warning("profile of %s version %d, of its first rows: %s", model, number, error)
+
+
 async def send(
     observer: Observer, client: AsyncRegistryClient, report: StatsReport, changes: dict[TickKey, int]
 ) -> bool:
@@ -209,6 +228,7 @@ async def send(
         log.debug("report: %s; trying again", error)
         return False
     observer.drift.acknowledged(changes)
+    await propose(observer, client)
     return True
 
 

@@ -25,8 +25,9 @@ class Snapshot:
         self._stamp: tuple[int, int] | None = None
 
     def version(self, model: str, number: int) -> Version | None:
+        """As the file has it; what is once known stays so, but that a version without a profile may get one."""
         found = self._versions.get((model, number))
-        if found is None:
+        if found is None or not found.profile_sha256:
             self.refresh()
             found = self._versions.get((model, number))
         return found

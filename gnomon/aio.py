@@ -112,6 +112,12 @@ class AsyncRegistryClient:
         with typed_errors():
             await self._stub.ReportStatus(wire.message_of(status), timeout=self._timeout_s)
 
+    async def adopt_profile(self, model: str, version: int, profile: bytes) -> Version:
+        """Gives a version its profile, if it has none. Raises: VersionNotFound, InvalidInput: no profile."""
+        with typed_errors():
+            request = pb.AdoptProfileRequest(model=model, version=version, profile=profile)
+            return cast(Version, wire.decode(await self._stub.AdoptProfile(request, timeout=self._timeout_s), Version))
+
     async def report_stats(self, report: StatsReport) -> None:
         with typed_errors():
             await self._stub.ReportStats(wire.message_of(report), timeout=self._timeout_s)

@@ -311,6 +311,7 @@ class Drift:
     ks_tolerance: float = 0.1
     slice: str = ""  # COLUMN=VALUE; empty: all traffic
     slices: tuple[SliceDrift, ...] = ()  # those that the version's profile has
+    reference: str = ""  # what rows that is of, where they are not those of training
 
     @property
     def alarmed(self) -> tuple[str, ...]:

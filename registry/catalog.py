@@ -94,6 +94,14 @@ class Catalog:
             versions.insert_version(connection, version)
             return version
 
+    def adopt_profile(self, model: str, number: int, profile_sha256: str) -> Version:
+        """The version with this profile, if it had none: the first that is told stays. Gateways are told."""
+        with self._database.transaction() as connection:
+            if not versions.get_version(connection, model, number).profile_sha256:
+                versions.set_profile(connection, model, number, profile_sha256)
+                routes.bump(connection)
+            return versions.get_version(connection, model, number)
+
     def approve(self, model: str, number: int, approver: str, note: str) -> Version:
         """Records who let the version go on; a later approval replaces an earlier one."""
         approval = Approval(approver=approver, note=note, approved_unix_ms=self._now_unix_ms())

@@ -115,7 +115,8 @@ class DriftAnswers:
         version = self._catalog.get_version(asked.model, number)
         if not version.profile_sha256:
             raise Precondition(
-                f"version {number} of {asked.model!r} was registered without a profile: nothing to compare with"
+                f"version {number} of {asked.model!r} was registered without a profile: nothing to compare with, "
+                "before gateways have made one of its first rows (cold_start_rows)"
             )
         is_stable = route is not None and route.stable.version == number
         arms = [arm.version for arm in route.arms if arm.version != number] if route and is_stable else []

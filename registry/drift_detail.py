@@ -61,6 +61,9 @@ class Told:
         """Those that the version has: their rows and alarms are not known here."""
         return tuple(SliceDrift(name=each.name, rows=0, reference_rows=each.rows) for each in self._whole().slices)
 
+    def reference(self) -> str:
+        return self._whole().reference
+
     def _whole(self) -> Profile:
         try:
             return Profile.from_bytes(self.profile)
@@ -98,7 +101,7 @@ def detailed(
     arms = [arm for other in others for arm in beside(other, told.version, counted, span)]
     return dataclasses.replace(
         drift, monitors=tuple(monitors), arms=tuple(arms), ks_tolerance=policy.ks_tolerance, slice=asked.slice,
-        slices=told.slices(),
+        slices=told.slices(), reference=told.reference(),
     )  # fmt: skip
 
 

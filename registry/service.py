@@ -10,11 +10,13 @@ from typing import Any
 from gnomon import wire
 from gnomon.domain import Lineage, LogPolicy, Route, Score, Stage, check_model_name, check_sha256
 from gnomon.drift import FROM_NOW_ON, DriftPolicy
+from gnomon.errors import InvalidInput
 from gnomon.evidence import GatewayStatus, Outcome, StatsReport
 from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.registry.v1.registry_pb2_grpc import RegistryServicer
 from gnomon.rollout import Policy
 from gnomon.servicer import Context, streaming, unary
+from gnomon.stats.profile import Profile
 from registry.arguments import at_least, named, share
 from registry.artifacts import Artifacts
 from registry.catalog import Catalog
@@ -241,6 +243,18 @@ class Service(RegistryServicer):
         return wire.message_of(await self._parts.drift.answer(asked))
 
     @unary
+    async def AdoptProfile(self, request: pb.AdoptProfileRequest, context: Context) -> Any:
+        model, number = _version_named(request)
+        upload = self._parts.artifacts.upload()
+        try:
+            await self._parts.files.run(_check_profile, request.profile)
+            await self._parts.files.run(upload.write, request.profile)
+            sha256 = await self._parts.files.run(upload.finish, "")
+        finally:
+            upload.abandon()
+        return await self._change(self._parts.catalog.adopt_profile, model, number, sha256)
+
+    @unary
     async def GetDriftPolicy(self, request: pb.GetDriftPolicyRequest, context: Context) -> Any:
         model = check_model_name(request.model)
         return wire.message_of(await self._parts.store.run(self._parts.book.get_policy, model))
@@ -280,3 +294,11 @@ def _version_named(request: Any) -> tuple[str, int]:
 
 def _optional_sha256(digest: str) -> str:
     return check_sha256(digest) if digest else ""
+
+
+def _check_profile(data: bytes) -> None:
+    """Raises: InvalidInput."""
+    try:
+        Profile.from_bytes(data)
+    except ValueError as error:
+        raise InvalidInput(f"profile: {error}") from None

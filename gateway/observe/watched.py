@@ -111,11 +111,11 @@ def _alone(number: int, monitor: Monitor, group: Group, tables: Tables) -> Alone
     table = tables[key]
     if table is None or not -table.shape[2] <= monitor.column < table.shape[2]:
         return None
-    return Alone(number, _widened(table[:, :, monitor.column]))
+    return Alone(number, widened(table[:, :, monitor.column]))
 
 
-def _widened(values: NDArray[Any]) -> NDArray[Any]:
-    """As float32, float64 or int64. What int64 cannot hold becomes its largest."""
+def widened(values: NDArray[Any]) -> NDArray[Any]:
+    """Numbers as float32, float64 or int64. What int64 cannot hold becomes its largest."""
     if values.dtype.kind == "f":
         return values.astype(np.float32) if values.dtype.itemsize < 4 else values
     largest = np.iinfo(np.int64).max

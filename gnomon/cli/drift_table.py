@@ -64,7 +64,7 @@ def heading(drift: Drift) -> str:
     """What was held against what; who has not told all of it."""
     start, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (drift.from_unix_ms, drift.to_unix_ms))
     text = (
-        f"{title(drift)}: {drift.rows} rows against its profile, "
+        f"{title(drift)}: {drift.rows} rows against {drift.reference or 'its profile'}, "
         f"{start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC; "
         f"harmless: PSI {drift.tolerance:g}, KS {drift.ks_tolerance:g}"
     )

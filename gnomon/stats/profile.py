@@ -28,7 +28,7 @@ class Profile:
     """The monitors of a version, inputs before scores, all of the same reference rows.
 
     `hours` are the same rows by hour of the week, in order; `at` chooses one of them. `slices` are those that have one
-    value in one column; `of_slice` chooses.
+    value in one column; `of_slice` chooses. `reference` says what rows, where they are not those of training.
 
     Raises:
         ValueError: a monitor's counts do not sum to `rows`, nor an hour's or a slice's to its own, a name, an hour or a
@@ -40,6 +40,7 @@ class Profile:
     data_sha256: str = ""
     hours: tuple[Hour, ...] = ()
     slices: tuple[Slice, ...] = ()
+    reference: str = ""
 
     def __post_init__(self) -> None:
         for monitor in self.monitors:
@@ -282,7 +283,7 @@ class Profile:
 
     def to_bytes(self) -> bytes:
         """As a serialised gnomon.profile.v1.Profile; equal profiles give equal bytes."""
-        return stored.write(self.rows, self.data_sha256, self.monitors, self.hours, self.slices)
+        return stored.write(self.rows, self.data_sha256, self.monitors, self.hours, self.slices, self.reference)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -291,8 +292,7 @@ class Profile:
         Raises:
             ValueError: not such a message, or one that is not a valid profile.
         """
-        rows, data_sha256, monitors, hours, slices = stored.read(data)
-        return cls(monitors=monitors, rows=rows, data_sha256=data_sha256, hours=hours, slices=slices)
+        return cls(**stored.read(data))
 
 
 def _end_to_end(counts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:

@@ -18,10 +18,11 @@ _FIELDS = ((bool, "flag"), (int, "number"), (str, "text"), (float, "real"), (byt
 
 
 def write(
-    rows: int, data_sha256: str, monitors: Iterable[Monitor], hours: Iterable[Hour], slices: Iterable[Slice]
-) -> bytes:
+    rows: int, data_sha256: str, monitors: Iterable[Monitor], hours: Iterable[Hour], slices: Iterable[Slice],
+    reference: str,
+) -> bytes:  # fmt: skip
     """Equal profiles give equal bytes."""
-    message = profile_pb2.Profile(rows=rows, data_sha256=data_sha256)
+    message = profile_pb2.Profile(rows=rows, data_sha256=data_sha256, reference=reference)
     message.monitors.extend(_written(monitor) for monitor in monitors)
     for hour in hours:
         message.hours.add(hour_of_week=hour.hour_of_week, rows=hour.rows, counts=hour.counts.tolist())
@@ -30,8 +31,8 @@ def write(
     return message.SerializeToString(deterministic=True)
 
 
-def read(data: bytes) -> tuple[int, str, tuple[Monitor, ...], tuple[Hour, ...], tuple[Slice, ...]]:
-    """Rows, digest of the data, monitors, hours and slices.
+def read(data: bytes) -> dict[str, Any]:
+    """The fields of a Profile.
 
     Raises:
         ValueError: not such a message, or one with monitors that are none.
@@ -48,7 +49,10 @@ def read(data: bytes) -> tuple[int, str, tuple[Monitor, ...], tuple[Hour, ...], 
         Slice(column=each.column, value=each.value, rows=each.rows, counts=np.array(each.counts, np.int64))
         for each in message.slices
     )
-    return message.rows, message.data_sha256, tuple(_read(monitor) for monitor in message.monitors), hours, slices
+    return {
+        "rows": message.rows, "data_sha256": message.data_sha256, "reference": message.reference, "hours": hours,
+        "slices": slices, "monitors": tuple(_read(monitor) for monitor in message.monitors),
+    }  # fmt: skip
 
 
 def _written(monitor: Monitor) -> profile_pb2.Monitor:

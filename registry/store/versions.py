@@ -84,6 +84,10 @@ def set_approval(connection: Connection, model: str, number: int, approval: Appr
     )
 
 
+def set_profile(connection: Connection, model: str, number: int, profile_sha256: str) -> None:
+    _update(connection, model, number, profile_sha256=profile_sha256)
+
+
 def set_stage(connection: Connection, model: str, number: int, stage: Stage) -> None:
     _update(connection, model, number, stage=int(stage))
 

@@ -7,18 +7,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Profile(_message.Message):
-    __slots__ = ("rows", "data_sha256", "monitors", "hours", "slices")
+    __slots__ = ("rows", "data_sha256", "monitors", "hours", "slices", "reference")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     DATA_SHA256_FIELD_NUMBER: _ClassVar[int]
     MONITORS_FIELD_NUMBER: _ClassVar[int]
     HOURS_FIELD_NUMBER: _ClassVar[int]
     SLICES_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
     rows: int
     data_sha256: str
     monitors: _containers.RepeatedCompositeFieldContainer[Monitor]
     hours: _containers.RepeatedCompositeFieldContainer[Hour]
     slices: _containers.RepeatedCompositeFieldContainer[Slice]
-    def __init__(self, rows: _Optional[int] = ..., data_sha256: _Optional[str] = ..., monitors: _Optional[_Iterable[_Union[Monitor, _Mapping]]] = ..., hours: _Optional[_Iterable[_Union[Hour, _Mapping]]] = ..., slices: _Optional[_Iterable[_Union[Slice, _Mapping]]] = ...) -> None: ...
+    reference: str
+    def __init__(self, rows: _Optional[int] = ..., data_sha256: _Optional[str] = ..., monitors: _Optional[_Iterable[_Union[Monitor, _Mapping]]] = ..., hours: _Optional[_Iterable[_Union[Hour, _Mapping]]] = ..., slices: _Optional[_Iterable[_Union[Slice, _Mapping]]] = ..., reference: _Optional[str] = ...) -> None: ...
 
 class Monitor(_message.Message):
     __slots__ = ("name", "tensor", "column", "is_score", "edges", "counts", "singleton", "edges_float64", "edges_int64", "kind", "categories", "derived")

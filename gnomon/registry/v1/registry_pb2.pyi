@@ -532,6 +532,16 @@ class GetLogPolicyRequest(_message.Message):
     model: str
     def __init__(self, model: _Optional[str] = ...) -> None: ...
 
+class AdoptProfileRequest(_message.Message):
+    __slots__ = ("model", "version", "profile")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    profile: bytes
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., profile: _Optional[bytes] = ...) -> None: ...
+
 class GetDriftPolicyRequest(_message.Message):
     __slots__ = ("model",)
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -1001,7 +1011,7 @@ class ArmDrift(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., against: _Optional[int] = ..., rows: _Optional[int] = ..., rows_against: _Optional[int] = ..., ks_lo: _Optional[float] = ..., ks_hi: _Optional[float] = ..., ks_p_value: _Optional[float] = ..., psi: _Optional[float] = ...) -> None: ...
 
 class Drift(_message.Message):
-    __slots__ = ("model", "version", "from_unix_ms", "to_unix_ms", "rows", "alpha", "tolerance", "monitors", "silent", "arms", "ks_tolerance", "slice", "slices")
+    __slots__ = ("model", "version", "from_unix_ms", "to_unix_ms", "rows", "alpha", "tolerance", "monitors", "silent", "arms", "ks_tolerance", "slice", "slices", "reference")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     FROM_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
@@ -1015,6 +1025,7 @@ class Drift(_message.Message):
     KS_TOLERANCE_FIELD_NUMBER: _ClassVar[int]
     SLICE_FIELD_NUMBER: _ClassVar[int]
     SLICES_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     from_unix_ms: int
@@ -1028,7 +1039,8 @@ class Drift(_message.Message):
     ks_tolerance: float
     slice: str
     slices: _containers.RepeatedCompositeFieldContainer[SliceDrift]
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., from_unix_ms: _Optional[int] = ..., to_unix_ms: _Optional[int] = ..., rows: _Optional[int] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., monitors: _Optional[_Iterable[_Union[MonitorDrift, _Mapping]]] = ..., silent: _Optional[_Iterable[str]] = ..., arms: _Optional[_Iterable[_Union[ArmDrift, _Mapping]]] = ..., ks_tolerance: _Optional[float] = ..., slice: _Optional[str] = ..., slices: _Optional[_Iterable[_Union[SliceDrift, _Mapping]]] = ...) -> None: ...
+    reference: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., from_unix_ms: _Optional[int] = ..., to_unix_ms: _Optional[int] = ..., rows: _Optional[int] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., monitors: _Optional[_Iterable[_Union[MonitorDrift, _Mapping]]] = ..., silent: _Optional[_Iterable[str]] = ..., arms: _Optional[_Iterable[_Union[ArmDrift, _Mapping]]] = ..., ks_tolerance: _Optional[float] = ..., slice: _Optional[str] = ..., slices: _Optional[_Iterable[_Union[SliceDrift, _Mapping]]] = ..., reference: _Optional[str] = ...) -> None: ...
 
 class SliceDrift(_message.Message):
     __slots__ = ("name", "rows", "reference_rows", "alarmed")

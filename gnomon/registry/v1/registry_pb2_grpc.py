@@ -164,6 +164,11 @@ class RegistryStub(object):
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftRequest.SerializeToString,
                 response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Drift.FromString,
                 _registered_method=True)
+        self.AdoptProfile = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/AdoptProfile',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.AdoptProfileRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Version.FromString,
+                _registered_method=True)
         self.GetDriftPolicy = channel.unary_unary(
                 '/gnomon.registry.v1.Registry/GetDriftPolicy',
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftPolicyRequest.SerializeToString,
@@ -354,6 +359,13 @@ class RegistryServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AdoptProfile(self, request, context):
+        """Of a version that has no profile: takes this one. Of any other: its own stays. Either way, the version as it is now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetDriftPolicy(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -511,6 +523,11 @@ def add_RegistryServicer_to_server(servicer, server):
                     servicer.GetDrift,
                     request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftRequest.FromString,
                     response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Drift.SerializeToString,
+            ),
+            'AdoptProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.AdoptProfile,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.AdoptProfileRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Version.SerializeToString,
             ),
             'GetDriftPolicy': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDriftPolicy,
@@ -1235,6 +1252,33 @@ class Registry(object):
             '/gnomon.registry.v1.Registry/GetDrift',
             gnomon_dot_registry_dot_v1_dot_registry__pb2.GetDriftRequest.SerializeToString,
             gnomon_dot_registry_dot_v1_dot_registry__pb2.Drift.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AdoptProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/AdoptProfile',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.AdoptProfileRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.Version.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,5 +1,6 @@
 """Drift over the wire: policies, alarms as they come, and the webhook of a whole registry."""
 
+import hashlib
 import http.server
 import json
 import threading
@@ -169,3 +170,26 @@ def report(shift: float) -> StatsReport:
         counts = np.asarray(sketch.counts, "<i8").tobytes()
         ticks.append(DriftTick(model="m", version=1, tick=int(now_s // 5) - back, tick_s=5.0, rows=100, counts=counts))
     return StatsReport(gateway_id="g1", ticks=tuple(ticks), told_through_unix_ms=int(now_s * 1000))
+
+
+def test_the_first_profile_that_is_told_stays(client: RegistryClient, hand: Any, model: str, stub: Any) -> None:
+    client.register_version(model, artifact_sha256=client.put_artifact(b"model"))
+    client.set_route(Route(model=model, arms=(stable(1),), actor="ann"))
+    before = client.get_route(model).revision
+    first, second = (
+        Profile.fit(RNG.normal(size=100), names=["x"], data_sha256=digest).to_bytes() for digest in ("1", "2")
+    )
+    found = [
+        stub.AdoptProfile(pb.AdoptProfileRequest(model=model, version=1, profile=data)).profile_sha256
+        for data in (first, second, first)
+    ]
+    assert found == [hashlib.sha256(first).hexdigest()] * 3
+    assert client.get_version(model, 1).profile_sha256 == found[0]
+    assert client.get_route(model).revision == before
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.AdoptProfile(pb.AdoptProfileRequest(model=model, version=1, profile=b"\xff\xff"))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "profile: 2 bytes are not a gnomon.profile.v1.Profile" in caught.value.details()
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.AdoptProfile(pb.AdoptProfileRequest(model=model, version=9, profile=first))
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
