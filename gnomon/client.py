@@ -15,7 +15,7 @@ from gnomon.channel import CHUNK_BYTES, OPTIONS, RECONNECT, ClientTls, channel, 
 from gnomon.domain import Lineage, LogPolicy, Model, Route, Score, Stage, Version
 from gnomon.drift import FROM_NOW_ON, DriftEvent, DriftPolicy
 from gnomon.errors import ArtifactCorrupt
-from gnomon.evidence import Drift, Outcome, ShadowReport
+from gnomon.evidence import CalibrationReport, Drift, Outcome, ShadowReport
 from gnomon.gateway.v1 import gateway_pb2 as gateway_pb
 from gnomon.gateway.v1.gateway_pb2_grpc import GatewayStub
 from gnomon.registry.v1 import registry_pb2 as pb
@@ -202,6 +202,11 @@ class RegistryClient(_Client):
         told = [wire.message_of(outcome) for outcome in outcomes]
         reply = self._call(self._stub.RecordOutcomes, pb.RecordOutcomesRequest(model=model, outcomes=told))
         return int(reply.recorded)
+
+    def get_calibration(self, model: str) -> CalibrationReport:
+        """Whether scores come true as often as they say, of the running rollout's outcomes. Raises: ModelNotFound."""
+        reply = self._call(self._stub.GetCalibration, pb.GetCalibrationRequest(model=model))
+        return cast(CalibrationReport, wire.decode(reply, CalibrationReport))
 
     def get_drift(
         self,

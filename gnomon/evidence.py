@@ -243,6 +243,40 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationBin:
+    """Predictions with a score in [low, high): their mean score, and the share that came true."""
+
+    low: float
+    high: float
+    outcomes: int
+    mean_score: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionCalibration:
+    """Whether a version's scores say how often what they speak of comes true. See gnomon.stats.calibration."""
+
+    version: int
+    outcomes: int
+    mean_score: float
+    share: float
+    error: float
+    brier: float
+    p_value: float
+    bins: tuple[CalibrationBin, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationReport:
+    """Of the outcomes of the running rollout; 0: none runs, and no outcomes are kept."""
+
+    model: str
+    rollout: int = 0
+    versions: tuple[VersionCalibration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorDrift:
     """One feature's, or the score's, distance from the profile."""
 

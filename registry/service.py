@@ -190,6 +190,10 @@ class Service(RegistryServicer):
         recorded = await self._parts.controller.record(check_model_name(request.model), told)
         return pb.RecordOutcomesResponse(recorded=recorded)
 
+    @unary
+    async def GetCalibration(self, request: pb.GetCalibrationRequest, context: Context) -> Any:
+        return wire.message_of(await self._parts.controller.calibration(check_model_name(request.model)))
+
     async def _by_hand(self, change: Any, request: Any) -> Any:
         model, actor = check_model_name(request.model), named("actor", request.actor)
         return wire.message_of(await change(model, request.reason, actor))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 from gnomon.cli.drift_plot import draw
 from gnomon.cli.drift_report import report as html_report
 from gnomon.cli.drift_table import arms_table, monitors_table, reasons, slices_table
-from gnomon.cli.options import REGISTRY, Actor, AsJson, Registry, console, plain, print_json, table
+from gnomon.cli.options import REGISTRY, Actor, AsJson, Registry, console, plain, print_json, table, without_nan
 from gnomon.client import RegistryClient
 from gnomon.drift import DriftEvent, DriftEventKind
 from gnomon.errors import InvalidInput
@@ -139,12 +138,3 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"file {str(path)!r}: {error.strerror}") from None
-
-
-def without_nan(value: Any) -> Any:
-    """For programs: JSON has no NaN, so what could not be told is null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    return [without_nan(item) for item in value] if isinstance(value, list) else value

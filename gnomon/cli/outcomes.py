@@ -1,19 +1,37 @@
 """`gnomon outcomes`: tell the registry what became of predictions, for rollouts with a gate on realised quality."""
 
 import csv
+import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
+from rich.markup import escape
+from rich.table import Table
 
-from gnomon.cli.options import GATEWAY, REGISTRY, Gateway, Registry, TlsCa, TlsCertificate, TlsKey, client_tls, console
+from gnomon.cli.options import (
+    GATEWAY,
+    REGISTRY,
+    AsJson,
+    Gateway,
+    Registry,
+    TlsCa,
+    TlsCertificate,
+    TlsKey,
+    client_tls,
+    console,
+    plain,
+    table,
+    without_nan,
+)
 from gnomon.cli.trace import values
 from gnomon.client import GatewayClient, RegistryClient
 from gnomon.domain import Role
 from gnomon.errors import InvalidInput, PredictionNotFound
-from gnomon.evidence import Outcome
+from gnomon.evidence import Outcome, VersionCalibration
 
 app = typer.Typer(no_args_is_help=True, help="What became of predictions.")
 
@@ -60,6 +78,37 @@ def record(
     rest = told - left_out - new
     console.print(f"{told} outcomes: {new} new, {rest} known or of no running rollout, {left_out} left out")
     raise typer.Exit(1 if left_out else 0)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="The model's name.")],
+    registry: Registry = REGISTRY,
+    as_json: AsJson = False,
+) -> None:
+    """Calibration, of the running rollout's outcomes: do scores come true as often as they say?"""
+    with RegistryClient(registry) as client:
+        report = client.get_calibration(name)
+    if as_json:
+        print(json.dumps(without_nan(plain(report)), indent=2))
+        return
+    if not report.rollout:
+        console.print(f"no rollout of {escape(name)} runs: no outcomes are kept")
+    for each in report.versions:
+        console.print(calibration_table(each))
+
+
+def calibration_table(found: VersionCalibration) -> Table:
+    p_value = "too few to test" if math.isnan(found.p_value) else f"p of perfect calibration {found.p_value:.1e}"
+    shown = table(
+        f"version {found.version}: {found.outcomes} outcomes, mean score {found.mean_score:.3f}, "
+        f"{found.share:.3f} came true, calibration error {found.error:.3f}, Brier {found.brier:.3f}; {p_value}",
+        "score", "outcomes", "mean score", "came true",
+    )  # fmt: skip
+    for each in found.bins:
+        span = f"{each.low:.2f} to {each.high:.2f}"
+        shown.add_row(span, str(each.outcomes), f"{each.mean_score:.3f}", f"{each.share:.3f}")
+    return shown
 
 
 def labels(file: Path) -> Iterator[dict[str, Any]]:

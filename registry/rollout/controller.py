@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from gnomon.domain import Role, RolloutState, Route
 from gnomon.errors import IllegalTransition, StaleRevision
-from gnomon.evidence import Outcome
+from gnomon.evidence import CalibrationReport, Outcome
 from gnomon.plan import check_can_finish
 from gnomon.rollout import GateVerdict, Phase, Policy, Rollout
 from registry.changes import Changes
@@ -111,6 +111,10 @@ class Controller:
     async def approve(self, model: str, reason: str, actor: str) -> Rollout:
         """Says yes to the running step. Raises: as `abort`, or the step asks for nobody's yes."""
         return await self._by_hand(self._ledger.approve, model, reason, actor)
+
+    async def calibration(self, model: str) -> CalibrationReport:
+        """Of the outcomes of the rollout that runs. Raises: ModelNotFound."""
+        return await self._store.run(self._outcomes.calibration, model)
 
     async def record(self, model: str, outcomes: tuple[Outcome, ...]) -> int:
         """How many outcomes are new, and of predictions under the rollout that runs. Raises: ModelNotFound."""

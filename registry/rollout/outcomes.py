@@ -3,12 +3,14 @@
 Called from the registry's `store` thread only. An outcome told twice counts once: the first one stands.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, case, delete, func, insert, select
+from sqlalchemy import Connection, Integer, case, cast, delete, func, insert, select
 
-from gnomon.evidence import Outcome
+from gnomon.evidence import CalibrationBin, CalibrationReport, Outcome, VersionCalibration
 from gnomon.rollout import Rollout
+from gnomon.stats.calibration import BINS, Calibration, Reliability, terms
 from registry.rollout.evidence import Realised
 from registry.store import rollouts, versions
 from registry.store.database import Database
@@ -49,10 +51,40 @@ class Outcomes:
             self._sums[rollout.model] = kept
         return kept[2]
 
+    def calibration(self, model: str) -> CalibrationReport:
+        """Of the outcomes of the rollout that runs, by version. Raises: ModelNotFound."""
+        with self._database.transaction() as connection:
+            versions.require_model(connection, model)
+            running = rollouts.find_running(connection, model)
+            if running is None:
+                return CalibrationReport(model=model)
+            found = _reliability(connection, running)
+        told = tuple(_told(number, found[number].calibration()) for number in sorted(found))
+        return CalibrationReport(model=model, rollout=running.id, versions=told)
+
 
 def drop(connection: Connection, model: str) -> None:
     """Forgets a model's outcomes: what was decided on them stands in the decisions."""
     connection.execute(delete(outcomes).where(outcomes.c.model == model))
+
+
+def _reliability(connection: Connection, rollout: Rollout) -> dict[int, Reliability]:
+    """By version; of scores that are probabilities and labels that are yes or no."""
+    p, y = outcomes.c.score, outcomes.c.label
+    place = case((p >= 1, BINS - 1), else_=cast(p * BINS, Integer))
+    sums = [func.sum(term) for term in terms(p, y)]
+    where = (outcomes.c.model == rollout.model, outcomes.c.epoch.in_(rollout.epochs), p.between(0, 1), y.in_((0, 1)))
+    query = select(outcomes.c.version, place, *sums).where(*where).group_by(outcomes.c.version, place)
+    found: dict[int, Reliability] = {}
+    for version, at, *row in connection.execute(query):
+        found.setdefault(version, Reliability()).sums[:, at] = row
+    return found
+
+
+def _told(version: int, found: Calibration) -> VersionCalibration:
+    numbers = dataclasses.asdict(found)
+    bins = tuple(CalibrationBin(**each) for each in numbers.pop("bins"))
+    return VersionCalibration(version=version, bins=bins, **numbers)
 
 
 def _known(connection: Connection, model: str, ids: list[str]) -> list[str]:

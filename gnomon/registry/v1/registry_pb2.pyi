@@ -668,6 +668,56 @@ class Outcome(_message.Message):
     label: float
     def __init__(self, prediction_id: _Optional[str] = ..., version: _Optional[int] = ..., epoch: _Optional[int] = ..., score: _Optional[float] = ..., label: _Optional[float] = ...) -> None: ...
 
+class GetCalibrationRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class CalibrationBin(_message.Message):
+    __slots__ = ("low", "high", "outcomes", "mean_score", "share")
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    MEAN_SCORE_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    low: float
+    high: float
+    outcomes: int
+    mean_score: float
+    share: float
+    def __init__(self, low: _Optional[float] = ..., high: _Optional[float] = ..., outcomes: _Optional[int] = ..., mean_score: _Optional[float] = ..., share: _Optional[float] = ...) -> None: ...
+
+class VersionCalibration(_message.Message):
+    __slots__ = ("version", "outcomes", "mean_score", "share", "error", "brier", "p_value", "bins")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    MEAN_SCORE_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    BRIER_FIELD_NUMBER: _ClassVar[int]
+    P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    BINS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    outcomes: int
+    mean_score: float
+    share: float
+    error: float
+    brier: float
+    p_value: float
+    bins: _containers.RepeatedCompositeFieldContainer[CalibrationBin]
+    def __init__(self, version: _Optional[int] = ..., outcomes: _Optional[int] = ..., mean_score: _Optional[float] = ..., share: _Optional[float] = ..., error: _Optional[float] = ..., brier: _Optional[float] = ..., p_value: _Optional[float] = ..., bins: _Optional[_Iterable[_Union[CalibrationBin, _Mapping]]] = ...) -> None: ...
+
+class CalibrationReport(_message.Message):
+    __slots__ = ("model", "rollout", "versions")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    rollout: int
+    versions: _containers.RepeatedCompositeFieldContainer[VersionCalibration]
+    def __init__(self, model: _Optional[str] = ..., rollout: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[VersionCalibration, _Mapping]]] = ...) -> None: ...
+
 class RecordOutcomesRequest(_message.Message):
     __slots__ = ("model", "outcomes")
     MODEL_FIELD_NUMBER: _ClassVar[int]

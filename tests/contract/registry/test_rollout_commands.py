@@ -7,6 +7,8 @@ from typing import Any
 from typer.testing import CliRunner
 
 from gnomon.cli.main import app
+from gnomon.client import RegistryClient
+from gnomon.evidence import Outcome
 
 POLICY = """
 max_error_share: 0.01
@@ -59,3 +61,35 @@ def test_every_order_arrives_with_who_gave_it_and_why(registry: Any, hand: Any, 
     epoch = ended["decisions"][0]["epoch"]
     statement = rollout.run("predictions", "--sql")
     assert f"model = '{model}' and version = 2 and epoch in ({epoch}) and status = 'answered'" in statement
+
+
+def test_calibration_of_a_running_rollouts_outcomes_is_shown(
+    registry: Any, client: RegistryClient, hand: Any, model: str, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        hand.version()
+    hand.production(1)
+
+    def shown(*more: str) -> str:
+        arguments = ["outcomes", "show", model, "--registry", registry.target, *more]
+        done = CliRunner().invoke(app, arguments, env={"COLUMNS": "160"}, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert f"no rollout of {model} runs" in shown()
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    applied = Commands(registry.target, model).json(
+        "apply", "2", "--policy", str(tmp_path / "policy.yaml"), "--actor", "ann"
+    )
+    epoch = applied["decisions"][0]["epoch"]
+    told = [
+        Outcome(prediction_id=f"{n}", version=2, epoch=epoch, score=0.72, label=float(n % 4 != 0)) for n in range(400)
+    ]
+    assert client.record_outcomes(model, told) == 400
+    text = shown()
+    assert "version 2: 400 outcomes, mean score 0.720, 0.750 came true, calibration error 0.030" in " ".join(
+        text.split()
+    )
+    (found,) = json.loads(shown("--json"))["versions"]
+    assert [(each["low"], each["outcomes"], each["share"]) for each in found["bins"]] == [(0.7, 400, 0.75)]
+    assert 0.1 < found["p_value"] <= 1

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from gnomon.cli import drift_table
-from gnomon.cli.drift import without_nan
 from gnomon.cli.drift_plot import draw
 from gnomon.cli.drift_report import report
 from gnomon.cli.drift_shape import shape_of
-from gnomon.cli.options import plain
+from gnomon.cli.options import plain, without_nan
 from gnomon.errors import InvalidInput, Precondition
 from tests.unit.gnomon.drifted import HOSTILE, NOW_S, drift
 

@@ -3,12 +3,14 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gnomon.domain import Role, RolloutState
 from gnomon.errors import InvalidInput, ModelNotFound
-from gnomon.evidence import Outcome
+from gnomon.evidence import CalibrationReport, Outcome
 from gnomon.rollout import Policy, Rollout
+from gnomon.stats.calibration import Reliability
 from tests.unit.registry.inside import Inside
 from tests.unit.registry.situations import BASELINE, CANARY, CANDIDATE, MODEL, arm
 
@@ -124,3 +126,40 @@ def test_a_gate_on_outcomes_asks_for_some() -> None:
         dataclasses.replace(POLICY, min_outcomes=0)
     with pytest.raises(InvalidInput, match="wrong_above -1"):
         dataclasses.replace(POLICY, wrong_above=-1.0)
+
+
+async def test_calibration_is_of_each_version_as_the_library_has_it(inside: Inside) -> None:
+    """In sums that the database makes: scores that are no probabilities and labels that are neither are left out."""
+    assert await inside.controller.calibration(MODEL) == CalibrationReport(model=MODEL)
+    rollout, rng = await begun(inside), np.random.default_rng(4)
+    scores = {version: np.append(rng.random(500), [0.0, 1.0]) for version in (CANDIDATE, BASELINE)}
+    labels = {version: (rng.random(502) < each).astype(float) for version, each in scores.items()}
+    labels[CANDIDATE] = 1 - labels[CANDIDATE]
+    odd = [(7.0, 1.0), (0.5, 0.25)]
+    told = [
+        Outcome(
+            prediction_id=f"{version}-{n}",
+            version=version,
+            epoch=inside.route.revision,
+            score=float(score),
+            label=label,
+        )
+        for version in scores
+        for n, (score, label) in enumerate([*zip(scores[version], labels[version].tolist(), strict=True), *odd])
+    ]
+    assert await inside.controller.record(MODEL, tuple(told)) == len(told)
+    report = await inside.controller.calibration(MODEL)
+    assert (report.rollout, [each.version for each in report.versions]) == (rollout.id, sorted(scores))
+    for found in report.versions:
+        reliability = Reliability()
+        reliability.update(scores[found.version], labels[found.version])
+        wanted = reliability.calibration()
+        for name in ("outcomes", "mean_score", "share", "error", "brier"):
+            assert getattr(found, name) == pytest.approx(getattr(wanted, name)), name
+        assert [(each.low, each.outcomes) for each in found.bins] == [(each.low, each.outcomes) for each in wanted.bins]
+        assert (found.p_value < 1e-6) == (found.version == CANDIDATE)
+
+
+async def test_calibration_of_a_model_that_is_none_is_refused(inside: Inside) -> None:
+    with pytest.raises(ModelNotFound):
+        await inside.controller.calibration("nobody")
