@@ -142,9 +142,10 @@ ALERTS: Final = (
         remedy="gnomon_call_stage_seconds_total says whether they wait or run",
     ),
     Alert(
-        alert="GnomonDrift", expr="gnomon_drift_alarmed_features > 0", wait="15m", severity="ticket",
-        summary="{{ $value }} features or scores of {{ $labels.model }} version {{ $labels.version }} have drifted",
-        remedy="gnomon drift show; the drift dashboard has them by name",
+        alert="GnomonDrift", expr="gnomon_registry_drift_alarms > 0", wait="0m", severity="ticket",
+        summary="{{ $value }} features or scores of {{ $labels.model }} version {{ $labels.version }} have drifted"
+        "{{ if $labels.slice }} in {{ $labels.slice }}{{ end }}",
+        remedy="gnomon drift show; by the model's own policy and budget of false alarms, so no further wait",
     ),
     Alert(
         alert="GnomonDriftNotJudged", expr="time() - gnomon_drift_judged_timestamp_seconds > 900", wait="5m",

@@ -205,7 +205,8 @@ def _metrics(config: Config, parts: Parts) -> web.Server:
     loop = asyncio.get_running_loop()
 
     def scrape(openmetrics: bool) -> bytes:
-        answer = metrics.scrape(parts.controller, parts.stats, parts.watch, openmetrics=openmetrics)
+        alarms = parts.drift.watch.standing
+        answer = metrics.scrape(parts.controller, parts.stats, parts.watch, alarms, openmetrics=openmetrics)
         return asyncio.run_coroutine_threadsafe(answer, loop).result(SCRAPE_TIMEOUT_S)
 
     try:

@@ -62,7 +62,7 @@ class DriftAnswers:
         self._artifacts = artifacts
         self._stats = stats
         self._book = book
-        self._watch = watch
+        self.watch = watch
         self._store, self._files = lanes
         self._now_unix_ms = now_unix_ms
         self._alpha = alpha
@@ -84,7 +84,7 @@ class DriftAnswers:
             for each in (version, *([] if asked.slice else others))
         ]
         span = span_of(told.ticks, asked.from_unix_ms, asked.to_unix_ms, self._now_unix_ms())
-        rings = self._watch.windows(version.model, version.version, asked.slice)
+        rings = self.watch.windows(version.model, version.version, asked.slice)
         drift = await self._files.run(detailed, asked, policy, told, beside, span, rings, self._alpha)
         states = await self._store.run(self._book.alarms)
         alarmed = {key: state for key, state in states.items() if state.alarmed and key[:2] == told.key}
@@ -100,7 +100,7 @@ class DriftAnswers:
 
     def _rows_of(self, told: "Told", of_slice: str) -> int:
         """In the policy's window."""
-        rings = self._watch.windows(*told.key, of_slice)
+        rings = self.watch.windows(*told.key, of_slice)
         return rings.latest().rows if rings is not None else 0
 
     def _look_up(self, asked: Question) -> tuple[Version, list[Version], DriftPolicy]:

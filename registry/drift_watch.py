@@ -6,6 +6,7 @@ goes into the store with each look. After a restart they go on from there: what 
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -62,6 +63,7 @@ class DriftWatch:
         self._store, self._files = lanes
         self._now_unix_s = now_unix_s
         self._interval_s = interval_s
+        self.standing: dict[tuple[str, int, str], int] = {}  # alarms by version and slice, as of the last look
         self._seen: dict[Key, Seen] = {}
         self._broken: set[str] = set()  # profiles that cannot be read: said once
 
@@ -90,6 +92,8 @@ class DriftWatch:
                 log.exception("drift of %s version %d could not be judged", each.model, each.version)
         for verdict in verdicts:
             await self._apply(verdict)
+            states |= verdict.states
+        self.standing = self._counted(states)
         await self._keep(keys)
 
     def windows(self, model: str, version: int, of_slice: str = "") -> VersionWindows | None:
@@ -141,6 +145,12 @@ class DriftWatch:
             if kept is not None:
                 rings.restore(kept)
         return made
+
+    def _counted(self, states: Mapping[AlarmKey, State]) -> dict[tuple[str, int, str], int]:
+        """Alarms that stand, also where there are none."""
+        heard = ((*key, name) for key, whole in self._seen.items() for name in ("", *whole.slices))
+        counted = Counter(key[:3] for key, state in states.items() if state.alarmed)
+        return dict.fromkeys(heard, 0) | dict(counted)
 
     async def _keep(self, keys: set[Key]) -> None:
         """Puts what changed of all rings into the store."""

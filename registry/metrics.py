@@ -35,6 +35,11 @@ METRICS: Final[dict[str, Described]] = {
     "gnomon_rollout_state": Described(
         GAUGE, "1: how the latest rollout of a model stands: running, promoted, stopped.", (*ROLLOUT, "state")
     ),
+    "gnomon_registry_drift_alarms": Described(
+        GAUGE,
+        "Alarms that stand, by the model's policy; slice is empty for all traffic.",
+        ("model", "version", "slice"),
+    ),
     "gnomon_gate_verdict": Described(GAUGE, "What a gate says: 1 pass, 0 need more, -1 fail.", GATE),
     "gnomon_gate_need": Described(GAUGE, "Calls that it still needs, about.", GATE),
     "gnomon_gate_seen": Described(GAUGE, "Calls it has seen in this step.", GATE),
@@ -45,15 +50,19 @@ METRICS: Final[dict[str, Described]] = {
 }
 NUMBERS: Final = ("seen", "log_e", "fail_at", "log_e_compliance", "pass_at")  # of a verdict's evidence
 Sample = tuple[str, Mapping[str, str], float]
+Part = tuple[str, int, str]  # model, version, slice
 
 
-async def scrape(controller: Controller, stats: Stats, watch: Watch, *, openmetrics: bool) -> bytes:
+async def scrape(
+    controller: Controller, stats: Stats, watch: Watch, alarms: Mapping[Part, int], *, openmetrics: bool
+) -> bytes:
     """The answer to a scrape; two small queries in the store's thread."""
     samples = [
         ("gnomon_registry_build_info", {"version": importlib.metadata.version("gnomon")}, 1),
         ("gnomon_registry_watchers", {}, watch.watchers),
         ("gnomon_registry_revision", {}, watch.revision),
         *gateways(stats.seen()),
+        *drift(alarms),
         *rollouts(await controller.running()),
         *states(await controller.latest_states()),
     ]
@@ -68,6 +77,11 @@ def gateways(seen: Iterable[tuple[Seen, float]]) -> Iterator[Sample]:
         yield "gnomon_registry_gateway_revision", labels, status.applied_revision
         yield "gnomon_registry_gateway_workers", labels, status.workers
         yield "gnomon_registry_gateway_load_failures", labels, len(status.failures)
+
+
+def drift(alarms: Mapping[Part, int]) -> Iterator[Sample]:
+    for (model, version, of_slice), standing in alarms.items():
+        yield "gnomon_registry_drift_alarms", {"model": model, "version": str(version), "slice": of_slice}, standing
 
 
 def rollouts(running: Iterable[Rollout]) -> Iterator[Sample]:

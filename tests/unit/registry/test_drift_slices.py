@@ -69,6 +69,7 @@ async def test_drift_in_one_slice_is_raised_there_and_nowhere_else(watching: Sli
     assert alarms(watching) == []
     await watching.traffic(shift=0.7, minutes=5)
     assert alarms(watching) == [("RAISED", "region=2", "temperature")]
+    assert watching.watch.standing == {("m", 1, ""): 0, ("m", 1, "region=1"): 0, ("m", 1, "region=2"): 1}
     await watching.traffic(minutes=8)
     assert alarms(watching) == [("RAISED", "region=2", "temperature"), ("CLEARED", "region=2", "temperature")]
 

@@ -10,9 +10,11 @@ from registry.metrics import METRICS, scrape
 from tests.unit.registry.inside import Inside
 from tests.unit.registry.test_controller import in_canary, shadow_counts
 
+ALARMS = {("m", 1, ""): 0, ("m", 1, "country=DE"): 2}
+
 
 async def exposed(inside: Inside) -> dict[tuple[object, ...], float]:
-    text = await scrape(inside.controller, inside.stats, inside.watch, openmetrics=True)
+    text = await scrape(inside.controller, inside.stats, inside.watch, ALARMS, openmetrics=True)
     return {
         (sample.name, *sorted(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text.decode())
@@ -64,3 +66,10 @@ async def test_a_gateway_that_has_gone_silent_grows_old(inside: Inside) -> None:
 def test_every_metric_is_a_gauge_whose_description_can_stand_as_it_is() -> None:
     assert {item.kind for item in METRICS.values()} == {"gauge"}
     assert not [name for name, item in METRICS.items() if set(item.text) & set('\\"\n')]
+
+
+async def test_standing_drift_alarms_are_counted_by_version_and_slice(inside: Inside) -> None:
+    found = await exposed(inside)
+    for (model, version, of_slice), standing in ALARMS.items():
+        labels = ("model", model), ("slice", of_slice), ("version", str(version))
+        assert found["gnomon_registry_drift_alarms", *labels] == standing
