@@ -66,6 +66,10 @@ class House:
         return Target(name=NAME, address=self._pair.gateway, pids=tuple(self._workers()))
 
     @property
+    def journal(self) -> Path:
+        return self.folder / "gateway" / "journal"
+
+    @property
     def http(self) -> str:
         """HOST:PORT of /healthz and /metrics, which the supervisor answers."""
         found: str = self._pair.http

@@ -33,6 +33,7 @@ from gnomon.client import GatewayClient
 
 GOOD = 2
 FAULTS = {4: "hang", 5: "crash", 6: "slow", 7: "leak", 8: "spin"}
+VERSIONS = {fault: version for version, fault in (FAULTS | {GOOD: "good"}).items()}
 ENDING = ("hang", "crash", "leak")  # faults that a process is ended for, or ends by
 LEAST_TIMES = 5.0  # rows/s a core, times the worker's
 MEMORY = 1536 << 20  # what an arm needs, and a gigabyte that leaks
@@ -116,23 +117,16 @@ class Found(Beside):
 def with_faults(measured: Measured, house: House, faults: Sequence[str], pairs: int) -> dict[str, Found]:
     """Calls beside a shadow, window beside window: the arm's process stands still, and goes on where it was."""
     rate = SPARSE  # at a higher one the generator leaves shadows nothing of their core
-    versions = {fault: version for version, fault in (FAULTS | {GOOD: "good"}).items()}
     found = {fault: Found() for fault in faults}
     for fault, each in found.items():
-        house.route(TREES, 1, shadow=versions[fault])
+        house.route(TREES, 1, shadow=VERSIONS[fault])
         measured.load(rate=rate, seconds=STARTS_S)  # the arm's process starts meanwhile
         for _ in range(pairs):
             with stopped(measured.runner()):
                 each.quiet_p99_us.append(each.take(measured.load(rate=rate)))
             each.other_p99_us.append(each.take(measured.load(rate=rate)))
-        each.ends = measured.ends(versions[fault])
         medians = (statistics.median(p99) for p99 in (each.other_p99_us, each.quiet_p99_us))
-        print(
-            "  {}: p99 {:.0f} µs, quiet {:.0f} µs, at {:.0f} calls/s; its process ended {} times".format(
-                fault, *medians, rate, each.ends
-            ),
-            flush=True,
-        )
+        print("  {}: p99 {:.0f} µs, quiet {:.0f} µs, at {:.0f} calls/s".format(fault, *medians, rate), flush=True)
     house.route(TREES, 1)
     return found
 
@@ -208,8 +202,10 @@ def main() -> int:
             }
         if options.only != "throughput":
             beside = with_faults(measured, house, options.faults.split(","), options.pairs)
-            result["faults"] = {fault: asdict(each) for fault, each in beside.items()}
             result["books"] = measured.settled()
+            for fault, each in beside.items():  # by now: what an arm does is told with its books
+                each.ends = measured.ends(VERSIONS[fault])
+            result["faults"] = {fault: asdict(each) for fault, each in beside.items()}
             verdicts |= judged(beside, result["books"])
     (options.results / "shadow.json").write_text(json.dumps(result, indent=1))
     return told(verdicts)

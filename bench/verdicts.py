@@ -55,6 +55,7 @@ P99 = Measure(names=("latency_us", "p99"), best=min)
 MAX_WAIT_US = 100_000  # of bench.house
 REFUSED_P50 = Measure(names=("refused_us", "p50"), best=min)
 REFUSED_P99 = Measure(names=("refused_us", "p99"), best=min)
+SHED_P99 = Measure(names=("shed_us", "p99"), best=min)
 FAILED = Measure(names=("failed",), best=max)
 START = Measure(names=("start_s",), best=min)
 MEMORY = Measure(names=("rss_mb",), best=max)
@@ -133,6 +134,9 @@ def _stress(found: Found) -> Iterable[Verdict]:
     for name, measure in (("p50", REFUSED_P50), ("p99", REFUSED_P99)):
         refused = found(measure, "overload", "3 x capacity")
         yield Verdict(name=f"3 x capacity: {name} of refused calls, µs", value=refused, limit=1_000, at_least=False)
+    inside = found(SHED_P99, "overload", "3 x capacity")
+    name = "3 x capacity: p99 of refused calls in the gateway, µs"
+    yield Verdict(name=name, value=inside, limit=1_000, at_least=False)
     for label in ("switch warm", "load and unload"):
         yield Verdict(name=f"{label}: failed calls", value=found(FAILED, "reload", label), limit=0, at_least=False)
         slower = ratio(found(P99, "reload", label), found(P99, "reload", "steady"))
