@@ -33,7 +33,7 @@ from gateway.pages import Page
 from gateway.shadowing.books import Books
 from gateway.snapshot import Snapshot
 from gnomon.aio import AsyncRegistryClient
-from gnomon.errors import GnomonError
+from gnomon.errors import GnomonError, InvalidInput
 from gnomon.evidence import ShadowBooks, StatsReport
 from gnomon.stats.profile import Profile
 
@@ -209,12 +209,14 @@ def shadow_books(layout: Layout) -> Iterator[ShadowBooks]:
 
 async def propose(observer: Observer, client: AsyncRegistryClient) -> None:
     """Profiles of versions that came without one: until the registry is heard of having one, with every report."""
-    for (model, number), profile in observer.cold.proposals(observer.layout.identity.read_text().strip()):
+    for version, profile in list(observer.cold.proposals(observer.layout.identity.read_text().strip())):
         try:
             async with asyncio.timeout(REPORT_TIMEOUT_S):
-                await client.adopt_profile(model, number, profile.to_bytes())
+                await client.adopt_profile(*version, profile.to_bytes())
+        except InvalidInput as error:
+            observer.cold.give_up(version, str(error))
         except (GnomonError, TimeoutError) as error:
-            log.warning("profile of %s version %d, of its first rows: %s", model, number, error)
+            log.debug("profile of %s version %d, of its first rows: %s; trying again", *version, error)
 
 
 async def send(

@@ -25,8 +25,8 @@ from gnomon.stats.profile import Profile
 
 log = logging.getLogger(__name__)
 
-MOST_VERSIONS = 16  # that are collected at once
-MOST_COLUMNS = 512  # of a version; one with more has no profile made
+MOST_VERSIONS = 8  # that are collected at once
+MOST_COLUMNS = 256  # of a version; one with more has no profile made
 
 Version = tuple[str, int]
 Watch = tuple[str, int, bool]  # of a monitor: tensor, column, whether it is a score
@@ -74,11 +74,14 @@ class Cold:
         try:
             found.sample.update(columns)
         except ValueError as error:
-            log.warning("%s version %d: no profile is made of its calls: %s", *version, error)
-            self._given_up.add(version)
-            del self._collected[version]
+            self.give_up(version, str(error))
             return
         found.to_s = _seconds(group)[1]
+
+    def give_up(self, version: Version, why: str) -> None:
+        log.warning("%s version %d: no profile is made of its calls: %s", *version, why)
+        self._given_up.add(version)
+        del self._collected[version]
 
     def proposals(self, gateway_id: str) -> Iterator[tuple[Version, Profile]]:
         """Profiles of versions whose rows are complete and that still have none."""

@@ -118,10 +118,12 @@ class Drift(Ticks):
         return super().state() | {"together": self.together.state(), "sliced": self.sliced.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        super().restore(state)
-        if state.get("tick_s") == self.tick_s:
-            self.together.restore(state.get("together", []))
-            self.sliced.restore(state.get("sliced", {}))
+        """Goes on from a state, unless its sub-windows had another length or were kept in another way: those are of no
+        use any more."""
+        if state.get("tick_s") == self.tick_s and "sliced" in state:
+            super().restore(state)
+            self.together.restore(state["together"])
+            self.sliced.restore(state["sliced"])
 
 
 def _by(numbers: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.bool_]]]:

@@ -103,3 +103,15 @@ def test_of_columns_that_change_their_kind_there_is_none(
         cold.update(group)
     assert list(cold.proposals("g1")) == []
     assert "m version 3: no profile is made of its calls: columns" in caplog.text
+
+
+def test_what_the_registry_refuses_is_not_proposed_again(journaled: list[Group]) -> None:
+    cold = Cold(lambda model, version: True, lambda model: None, 600)
+    for group in journaled:
+        cold.update(group)
+    ((version, profile),) = cold.proposals("g1")
+    assert next(cold.proposals("g1"))[1] is profile, "it is fitted once"
+    cold.give_up(version, "refused")
+    for group in journaled:
+        cold.update(group)
+    assert list(cold.proposals("g1")) == []

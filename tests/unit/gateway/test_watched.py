@@ -208,3 +208,16 @@ def test_confidence_is_counted_of_every_classes_columns(tmp_path):
     sketch.update(live.max(axis=1))
     np.testing.assert_array_equal(house.counts(), sketch.snapshot())
     house.writer.close()
+
+
+def test_what_an_older_observer_kept_of_sub_windows_is_left_out(house, reference):
+    house.calls(drawn(2, 30), ROWS)
+    observer = house.observed()
+    state = observer.drift.state()
+    del state["sliced"]
+    state["ticks"] = [[*key[:3], *rest] for *key, rest in ((*row[:4], row[4:]) for row in state["ticks"])]
+    again = Observer(house.config)
+    again.drift.restore(state)
+    assert again.drift.ticks == {}
+    again.drift.restore(observer.drift.state())
+    assert again.drift.ticks.keys() == observer.drift.ticks.keys() != set()
