@@ -301,6 +301,7 @@ class MonitorDrift:
     edges: tuple[float, ...] = ()
     reference: tuple[int, ...] = ()  # of each bin, then of missing values
     window: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()  # of a column of names, in place of edges: of each slot but that of missing values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from registry.drift_history import history, of_rings, of_ticks
 from registry.drift_windows import VersionWindows
 
 LISTED_SHARE = 0.05
+OTHERS, NEW = "(others)", "(new)"  # slots of names: rarer ones of the reference, and those it does not have
 
 Counted = tuple[Monitor, NDArray[np.int64]]
 
@@ -162,4 +163,5 @@ def _history(
 
 def _drawn(monitor: Monitor, window: NDArray[np.int64]) -> dict[str, Any]:
     arrays: dict[str, NDArray[Any]] = {"edges": monitor.edges, "reference": monitor.counts, "window": window}
-    return {name: tuple(array.tolist()) for name, array in arrays.items()}
+    labels = (*map(str, monitor.categories.values), OTHERS, NEW) if monitor.categories is not None else ()
+    return {name: tuple(array.tolist()) for name, array in arrays.items()} | {"labels": labels}

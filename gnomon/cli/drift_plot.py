@@ -1,9 +1,10 @@
-"""One monitor as a picture: reference and window as histograms and distribution functions, the KS gap marked."""
+"""One monitor as a picture: reference and window as histograms and distribution functions, the KS gap marked; of names,
+as bars."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gnomon.cli.drift_shape import Shape, shape_of
+from gnomon.cli.drift_shape import Named, Shape, named, shape_of
 from gnomon.cli.drift_table import title
 from gnomon.errors import InvalidInput, Precondition
 from gnomon.evidence import Drift, MonitorDrift
@@ -23,15 +24,19 @@ def draw(drift: Drift, monitor: MonitorDrift, path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise Precondition("a picture needs matplotlib: pip install 'gnomon[plots]'") from None
-    shape = shape_of(monitor)
-    if shape is None:
-        raise Precondition(f"{monitor.name!r} of {drift.model!r}: no values to draw ({monitor.rows} rows)")
+    shape, names = shape_of(monitor), named(monitor)
     figure = Figure(figsize=(11, 4.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
     figure.suptitle(_title(drift, monitor), fontsize=11)
-    _histograms(left, shape)
-    _functions(right, shape)
-    for axes in (left, right):
+    if names is not None:
+        drawn = (figure.subplots(),)
+        _bars(drawn[0], names)
+    elif shape is not None:
+        drawn = figure.subplots(1, 2)
+        _histograms(drawn[0], shape)
+        _functions(drawn[1], shape)
+    else:
+        raise Precondition(f"{monitor.name!r} of {drift.model!r}: no values to draw ({monitor.rows} rows)")
+    for axes in drawn:
         axes.set_xlabel(_literal(monitor.name))
         axes.spines[["top", "right"]].set_visible(False)
     try:
@@ -41,7 +46,8 @@ def draw(drift: Drift, monitor: MonitorDrift, path: Path) -> None:
 
 
 def _title(drift: Drift, monitor: MonitorDrift) -> str:
-    numbers = f"PSI {monitor.psi:.3f} (at least {monitor.psi_lower:.3f}), KS {monitor.ks_lo:.3f} to {monitor.ks_hi:.3f}"
+    ks = "" if monitor.labels else f", KS {monitor.ks_lo:.3f} to {monitor.ks_hi:.3f}"  # names have no order
+    numbers = f"PSI {monitor.psi:.3f} (at least {monitor.psi_lower:.3f}){ks}"
     missing = f"missing {monitor.missing_share:.1%}, trained on {monitor.missing_reference:.1%}"
     where = f"{title(drift)}: {monitor.name}, {monitor.rows} rows"
     return _literal(f"{where}\n{numbers}; {missing}")
@@ -50,6 +56,15 @@ def _title(drift: Drift, monitor: MonitorDrift) -> str:
 def _literal(text: str) -> str:
     """A dollar sign in a name is a dollar sign, and no formula."""
     return text.replace("$", r"\$")
+
+
+def _bars(axes: "Axes", names: Named) -> None:
+    places = range(len(names.names))
+    axes.bar(places, names.reference, width=0.8, color=REFERENCE, alpha=0.55, label="reference")
+    axes.bar(places, names.window, width=0.45, color=WINDOW, label="window")
+    axes.set_xticks(list(places), [_literal(each) for each in names.names], rotation=45, ha="right", fontsize=8)
+    axes.set_ylabel("share of rows")
+    axes.legend(frameon=False)
 
 
 def _histograms(axes: "Axes", shape: Shape) -> None:

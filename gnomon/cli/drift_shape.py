@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gnomon.evidence import MonitorDrift
 
 COLUMNS = 40
+NAMES = 24  # shown of a column of them
 MARGIN = 0.06  # of the axis, at either end: where the bins without an end are drawn
 
 Numbers = NDArray[np.float64]
@@ -29,6 +30,28 @@ class Shape:
     window_below: Numbers
     gap_at: int
     gap: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """Shares of a column of names, largest first: of `names` (n,), the last of them the rest, if there is any."""
+
+    names: tuple[str, ...]
+    reference: tuple[float, ...]
+    window: tuple[float, ...]
+
+
+def named(monitor: MonitorDrift) -> Named | None:
+    """None where it has no names, or no values on one side."""
+    sides = [np.array(side[:-1], np.float64) for side in (monitor.reference, monitor.window)]
+    if not monitor.labels or not all(side.sum() > 0 for side in sides):
+        return None
+    reference, window = (side / side.sum() for side in sides)
+    order = np.argsort(-np.maximum(reference, window), kind="stable")
+    shown, rest = order[: NAMES - 1] if len(order) > NAMES else order, order[NAMES - 1 :] if len(order) > NAMES else ()
+    together = [[*side[shown], *([side[list(rest)].sum()] if len(rest) else [])] for side in (reference, window)]
+    names = [monitor.labels[place] for place in shown] + [f"{len(rest)} more"] * bool(len(rest))
+    return Named(names=tuple(names), reference=tuple(together[0]), window=tuple(together[1]))
 
 
 def shape_of(monitor: MonitorDrift) -> Shape | None:

@@ -993,7 +993,7 @@ class DriftPoint(_message.Message):
     def __init__(self, from_unix_ms: _Optional[int] = ..., rows: _Optional[int] = ..., psi: _Optional[float] = ..., ks: _Optional[float] = ..., missing_share: _Optional[float] = ...) -> None: ...
 
 class MonitorDrift(_message.Message):
-    __slots__ = ("name", "is_score", "rows", "psi", "psi_corrected", "psi_p_value", "psi_lower", "ks_lo", "ks_hi", "ks_p_value", "missing_share", "missing_reference", "alarmed", "reason", "history", "since_unix_ms", "p_value", "listed", "edges", "reference", "window")
+    __slots__ = ("name", "is_score", "rows", "psi", "psi_corrected", "psi_p_value", "psi_lower", "ks_lo", "ks_hi", "ks_p_value", "missing_share", "missing_reference", "alarmed", "reason", "history", "since_unix_ms", "p_value", "listed", "edges", "reference", "window", "labels")
     NAME_FIELD_NUMBER: _ClassVar[int]
     IS_SCORE_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
@@ -1015,6 +1015,7 @@ class MonitorDrift(_message.Message):
     EDGES_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     name: str
     is_score: bool
     rows: int
@@ -1036,7 +1037,8 @@ class MonitorDrift(_message.Message):
     edges: _containers.RepeatedScalarFieldContainer[float]
     reference: _containers.RepeatedScalarFieldContainer[int]
     window: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, name: _Optional[str] = ..., is_score: bool = ..., rows: _Optional[int] = ..., psi: _Optional[float] = ..., psi_corrected: _Optional[float] = ..., psi_p_value: _Optional[float] = ..., psi_lower: _Optional[float] = ..., ks_lo: _Optional[float] = ..., ks_hi: _Optional[float] = ..., ks_p_value: _Optional[float] = ..., missing_share: _Optional[float] = ..., missing_reference: _Optional[float] = ..., alarmed: bool = ..., reason: _Optional[str] = ..., history: _Optional[_Iterable[_Union[DriftPoint, _Mapping]]] = ..., since_unix_ms: _Optional[int] = ..., p_value: _Optional[float] = ..., listed: bool = ..., edges: _Optional[_Iterable[float]] = ..., reference: _Optional[_Iterable[int]] = ..., window: _Optional[_Iterable[int]] = ...) -> None: ...
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., is_score: bool = ..., rows: _Optional[int] = ..., psi: _Optional[float] = ..., psi_corrected: _Optional[float] = ..., psi_p_value: _Optional[float] = ..., psi_lower: _Optional[float] = ..., ks_lo: _Optional[float] = ..., ks_hi: _Optional[float] = ..., ks_p_value: _Optional[float] = ..., missing_share: _Optional[float] = ..., missing_reference: _Optional[float] = ..., alarmed: bool = ..., reason: _Optional[str] = ..., history: _Optional[_Iterable[_Union[DriftPoint, _Mapping]]] = ..., since_unix_ms: _Optional[int] = ..., p_value: _Optional[float] = ..., listed: bool = ..., edges: _Optional[_Iterable[float]] = ..., reference: _Optional[_Iterable[int]] = ..., window: _Optional[_Iterable[int]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ArmDrift(_message.Message):
     __slots__ = ("name", "version", "against", "rows", "rows_against", "ks_lo", "ks_hi", "ks_p_value", "psi")

@@ -54,3 +54,6 @@ def test_text_that_moves_is_drift_and_whole_numbers_that_do_not_are_none(
     assert (sum(account.window), sum(carrier.window)) == (ROWS, ROWS)
     assert (account.alarmed, carrier.alarmed) == (False, True)
     assert np.isnan(carrier.ks_lo)
+    assert account.labels == ()
+    assert set(carrier.labels) == {"UA", "B6", "(others)", "(new)"}
+    assert 200 < carrier.window[carrier.labels.index("(new)")] < 330

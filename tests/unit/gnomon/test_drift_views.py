@@ -13,9 +13,10 @@ import pytest
 from gnomon.cli import drift_table
 from gnomon.cli.drift_plot import draw
 from gnomon.cli.drift_report import report
-from gnomon.cli.drift_shape import shape_of
+from gnomon.cli.drift_shape import NAMES, named, shape_of
 from gnomon.cli.options import plain, without_nan
 from gnomon.errors import InvalidInput, Precondition
+from gnomon.evidence import MonitorDrift
 from tests.unit.gnomon.drifted import HOSTILE, NOW_S, drift
 
 DRIFT = drift()
@@ -122,3 +123,26 @@ def test_programs_get_null_for_what_could_not_be_told() -> None:
     unseen = json.loads(text)["monitors"][3]
     assert math.isnan(UNSEEN.psi)
     assert (unseen["psi"], unseen["missing_share"]) == (None, 1.0)
+
+
+def of_names(count: int) -> MonitorDrift:
+    """So many names, the last of them seen in the window only; one row in ten is missing."""
+    return MonitorDrift(
+        name="carrier", rows=1_100, labels=tuple(f"$n{number}$" for number in range(count)),
+        reference=(*range(count - 1, -1, -1), 7), window=(*[0] * (count - 1), 1_000, 100),
+    )  # fmt: skip
+
+
+def test_names_are_drawn_by_their_shares_and_the_rest_together(tmp_path: Path) -> None:
+    few, many = named(of_names(3)), named(of_names(40))
+    assert few is not None
+    assert few.names == ("$n2$", "$n0$", "$n1$")
+    assert few.reference == pytest.approx((0, 2 / 3, 1 / 3))
+    assert few.window == (1, 0, 0)
+    assert many is not None
+    assert (len(many.names), many.names[-1]) == (NAMES, "17 more")
+    assert sum(many.reference) == pytest.approx(sum(many.window)) == pytest.approx(1)
+    assert named(MOVED) is None
+    for count in (3, 40):
+        draw(DRIFT, of_names(count), tmp_path / "names.png")
+        assert (tmp_path / "names.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
