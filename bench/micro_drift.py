@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +26,19 @@ from gnomon.stats.binner import Binner
 REPEATS = 15
 PEER_TIMEOUT_S = 200.0
 VENVS = Path("bench-results/venvs")
-NUMPY, OURS = "numpy, searchsorted + bincount", "update, row-major"
-PEERS = {  # packages, rows of a call, how many times slower is wanted
-    "kll": (("datasketches==5.2.0", "numpy"), 100_000, 20),
-    "evidently": (("evidently==0.7.23", "pandas<3"), 10_000, 1_000),
-    "whylogs": (("whylogs==1.6.4", "numpy<2", "pandas<3"), 10_000, 1_000),
+SMALL = 100  # rows of a call, as serving brings them
+NUMPY, OURS, OURS_SMALL = "numpy, searchsorted + bincount", "update, row-major", f"update, {SMALL} rows"
+PACKAGES = {
+    "kll": ("datasketches==5.2.0", "numpy"),
+    "evidently": ("evidently==0.7.23", "pandas<3"),
+    "whylogs": ("whylogs==1.6.4", "numpy<2", "pandas<3"),
 }
+CALLS = (  # peer, rows of a call, how many times slower is wanted
+    ("kll", 100_000, 20),
+    ("evidently", 10_000, 1_000),
+    ("whylogs", 10_000, 1_000),
+    ("whylogs", SMALL, 1_000),
+)
 
 
 def best_ns(run: Callable[[], object], values: int, repeats: int = REPEATS) -> float:
@@ -50,6 +57,7 @@ def ours(rows: int) -> Iterator[tuple[str, float]]:
     profile, batch = Profile.fit(table(50_000)), table(rows, seed=1)
     sketch = Sketch(profile)
     yield OURS, best_ns(lambda: sketch.update(batch), batch.size)
+    yield OURS_SMALL, best_ns(lambda: sketch.update(batch[:SMALL]), SMALL * FEATURES, repeats=500)
     columns = np.asfortranarray(batch)
     yield "update, column-major", best_ns(lambda: sketch.update(columns), batch.size)
     for kind in ("float64", "int64"):
@@ -96,9 +104,9 @@ def call_us(rows: int) -> float:
     return best_ns(many, 1_000) / 1_000
 
 
-def peer(name: str, packages: Sequence[str], rows: int) -> dict[str, float]:
-    """Nanoseconds a value of a peer's calls. Raises: PeerFailed."""
-    python = interpreter(VENVS / name, packages).absolute()
+def peer(name: str, rows: int) -> dict[str, float]:
+    """Nanoseconds a value of a peer's calls of so many rows. Raises: PeerFailed."""
+    python = interpreter(VENVS / name, PACKAGES[name]).absolute()
     environment = os.environ | {"PYTHONPATH": os.getcwd(), "WHYLOGS_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1"}
     command = [str(python), "-m", "bench.peers.drift_peer", name, str(rows)]
     try:
@@ -108,7 +116,8 @@ def peer(name: str, packages: Sequence[str], rows: int) -> dict[str, float]:
     except subprocess.SubprocessError as error:
         words = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
         raise PeerFailed(f"{name}: {words[-1] if words else error}") from None
-    return {what: float(taken) for what, taken in json.loads(done.stdout.splitlines()[-1]).items()}
+    told = json.loads(done.stdout.splitlines()[-1])
+    return {f"{what}, {rows:,} rows": float(taken) for what, taken in told.items()}
 
 
 def main() -> None:
@@ -117,28 +126,29 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--json", action="store_true")
     flags = parser.parse_args()
-    found: dict[str, float] = {}
-    targets = {NUMPY: 25}
-    for what, taken in ours(flags.rows):
-        found[what] = taken
-    for name, (packages, rows, factor) in ({} if flags.no_peers else PEERS).items():
+    found = dict(ours(flags.rows))
+    wanted: dict[str, tuple[str, int]] = {NUMPY: (OURS, 25)}  # beside which of ours, and how many times its time
+    for name, rows, factor in () if flags.no_peers else CALLS:
         try:
-            measured = peer(name, packages, rows)
+            measured = peer(name, rows)
         except PeerFailed as error:
             print(f"left out: {error}", flush=True)
             continue
         found |= measured
-        targets |= dict.fromkeys(measured, factor)
-    report(found, targets, flags.json)
-
-
-def report(found: dict[str, float], targets: dict[str, int], as_json: bool) -> None:
-    if as_json:
+        wanted |= dict.fromkeys(measured, (OURS_SMALL if rows == SMALL else OURS, factor))
+    if flags.json:
         print(json.dumps({what: {"ns_a_value": each, "times": each / found[OURS]} for what, each in found.items()}))
-        return
+    else:
+        report(found, wanted)
+
+
+def report(found: dict[str, float], wanted: dict[str, tuple[str, int]]) -> None:
     for what, each in found.items():
-        wanted = f"wanted {targets[what]:,}" if what in targets else "wanted 2.0 ns" if what == OURS else ""
-        print(f"{what:40}{each:12.2f} ns a value{each / found[OURS]:12,.1f} times ours  {wanted}")
+        line = f"{what:48}{each:12.2f} ns a value"
+        if what in wanted:
+            beside, factor = wanted[what]
+            line += f"{each / found[beside]:12,.1f} times {beside!r}, wanted {factor:,}"
+        print(line + (f"{'':12}wanted 2.0" if what == OURS else ""))
     for rows in (1, 8, 64):
         print(f"a call of {rows:2} rows of {FEATURES}: {call_us(rows):.2f} µs")
 

@@ -1,7 +1,7 @@
 """Compiled counting: which bin each value of a block falls in, for a table read and a compare or two.
 
-Some hundred values of a column at a time: their cells first, in vector instructions, then their bins. So a column's
-table is read again while it is in the first-level cache.
+A thousand rows of some columns at a time, turned so that a column's values lie together; then, column by column, their
+cells, in vector instructions, and their bins. So a column's table is read again while it is in the first-level cache.
 No fast-math anywhere: NaN, infinities, signed zeros and denormals have to count as `numpy.searchsorted` counts them.
 Indices are unsigned, because numba's wrap-around check on signed ones costs as much as the rest of the loop.
 How the tables are laid out, and why the keys are right, is told in tables.py.
@@ -32,7 +32,23 @@ AFFINE, BITS, LOG, AFFINE_PAIR, BITS_PAIR, LOG_PAIR, SEARCH = range(7)
 KEYS = 3
 
 BLOCK_ROWS = 1_024
+COLUMNS = 16  # turned at once
+TILE = 8  # rows turned at once: known when compiled, so it is one load of each and one store of all
+APART = 16  # values between columns: a stride of whole pages would put all of them into the same sets of the cache
 _ZERO, _ONE = np.float32(0), np.uint64(1)
+
+
+def _turn(x: Values, columns: Values) -> None:
+    """Puts x (n, d) row-major into `columns` (d or more, n or more)."""
+    n, d = x.shape
+    tiles = n - n % TILE
+    for first in range(0, tiles, TILE):
+        for j in range(d):
+            for i in range(TILE):
+                columns[j, first + i] = x[first + i, j]
+    for j in range(d):
+        for i in range(tiles, n):
+            columns[j, i] = x[i, j]
 
 
 def _affine_cells(x: Values, n: int, scaling: Scaling, monitor: int, cells: Cells) -> None:
@@ -120,7 +136,7 @@ def _holds_nan(x: Values, n: int) -> bool:
 
 
 _KEYED = (_affine_cells, _float32_cells, _float64_cells, _int64_cells)
-for _part in (*_KEYED, _one, _one_or_nan, _pair, _pair_or_nan, _search, _holds_nan):
+for _part in (_turn, *_KEYED, _one, _one_or_nan, _pair, _pair_or_nan, _search, _holds_nan):
     register_jitable(_part)
 
 
@@ -132,12 +148,14 @@ def _counter(value: Any, integer: Any, wide: Any, bits_cells: Any, log_cells: An
         x: Values, first_monitor: int, words: Words, scaling: Scaling, base: Bins, edges: Values, counts: Words
     ) -> None:
         room = min(BLOCK_ROWS, x.shape[0])
-        values, cells = np.empty(room, value), np.empty(room, np.uint16)
+        columns = np.empty((min(COLUMNS, x.shape[1]), room + APART), value)
+        cells = np.empty(room, np.uint16)
         for first in range(0, x.shape[0], BLOCK_ROWS):
             n = min(BLOCK_ROWS, x.shape[0] - first)
             for j in range(x.shape[1]):
-                for i in range(n):
-                    values[i] = x[first + i, j]
+                if j % COLUMNS == 0:
+                    _turn(x[first : first + n, j : j + COLUMNS], columns)
+                values = columns[j % COLUMNS, :n]
                 monitor = first_monitor + j
                 mode, begin, end = words[monitor, 0], words[monitor, 1], words[monitor, 2]
                 k0, shift, top = words[monitor, 5], words[monitor, 6], end - begin - 1
@@ -180,7 +198,7 @@ def count_block(kind: str) -> Kernel:
     monitor of its first column, the tables, and the flat counts (slots,) int64 it adds to. Every count equals numpy's:
     `bincount(searchsorted(edges, column, side="right"))`, and NaN in the last slot of its monitor.
 
-    Cost: about 2 ns a value, under 2 us for a row of 30. Compiling takes seconds, which the cache on disk saves the
+    Cost: about 1.5 ns a value, under 2 us for a row of 30. Compiling takes seconds, which the cache on disk saves the
     next process; where none can be written, every process pays.
     """
     value: Any = numba.from_dtype(np.dtype(kind))

@@ -22,7 +22,7 @@ WIDE = hnp.arrays(
 @given(values=COLUMNS | WHOLE | WIDE)
 def test_any_column_is_within_budget_and_empty_bins_lie_beside_an_atom_or_outside(values):
     edges = bins.fit_edges(values)
-    assert len(edges) + 1 <= bins.BINS + 2
+    assert len(edges) + 1 <= 2 * bins.BINS + 2
     assert edges.dtype == values.dtype
     assert (np.diff(edges) > 0).all() or np.isinf(edges).any()
     assert not np.isin(bins.extremes(edges.dtype)[0], edges).any()
@@ -33,6 +33,21 @@ def test_any_column_is_within_budget_and_empty_bins_lie_beside_an_atom_or_outsid
     outside = np.zeros_like(beside)
     outside[[0, -1]] = True
     assert (counts[:-1][~(beside | outside)] > 0).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    heavy=st.lists(st.integers(1, 400), max_size=300),
+    light=st.integers(0, 3_000),
+    budget=st.sampled_from([bins.BINS, 20]),
+)
+def test_no_bin_of_several_values_holds_more_than_its_share(heavy, light, budget):
+    atoms = np.repeat(np.arange(len(heavy)) * 7.0, heavy)
+    values = np.concatenate([atoms, np.random.default_rng(light).uniform(0, 2_100, light), [1.5]])
+    edges = bins.fit_edges(values, budget)
+    assert len(edges) + 1 <= 2 * budget + 2
+    shared = bins.count(values, edges)[:-1][~bins.singletons(edges)]
+    assert shared.max(initial=0) <= -(-len(values) // budget)
 
 
 def test_a_continuous_column_gets_240_bins_of_equal_mass():
@@ -49,8 +64,9 @@ def test_a_continuous_column_gets_240_bins_of_equal_mass():
 def test_each_of_at_most_240_distinct_values_has_a_bin_of_its_own(distinct):
     values = np.repeat(np.arange(distinct, dtype=np.float32) * 3 - 7, 5)
     edges = bins.fit_edges(values)
-    assert len(edges) + 1 <= 242
-    assert np.count_nonzero(bins.count(values, edges)) == distinct
+    counts = bins.count(values, edges)[:-1]
+    assert np.count_nonzero(counts) == distinct
+    assert bins.singletons(edges)[counts > 0].all()
 
 
 def test_an_atom_in_a_continuous_column_is_a_singleton():
@@ -68,13 +84,14 @@ def test_a_value_beside_a_constant_falls_in_another_bin():
     assert len({fives, below, above}) == 3
 
 
-def test_many_atoms_keep_the_budget_and_lose_the_lightest_first():
+def test_of_many_values_those_that_are_heavier_than_a_share_are_alone():
     rng = np.random.default_rng(3)
     atoms = np.repeat(np.arange(150), np.linspace(100, 300, 150).astype(int))
     values = np.concatenate([atoms, rng.uniform(0, 150, 2_000)]).astype(np.float32)
     edges = bins.fit_edges(values)
-    assert len(edges) + 1 <= 242
-    assert bins.singletons(edges)[np.searchsorted(edges, np.float32(149), "right")]
+    heavy = np.flatnonzero(np.bincount(atoms) > -(-len(values) // 240)).astype(np.float32)
+    assert len(heavy) > 100
+    assert bins.singletons(edges)[np.searchsorted(edges, heavy, "right")].all()
 
 
 @settings(max_examples=60, deadline=None)

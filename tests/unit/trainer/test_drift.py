@@ -1,4 +1,4 @@
-"""The drift library on the flights: every exact KS distance is in its bracket, and nearly every one within 0.0015."""
+"""The drift library on the flights: every exact KS distance is in its bracket, and within 0.0015 of its lower end."""
 
 import numpy as np
 from scipy import stats
@@ -11,7 +11,7 @@ def test_ks_of_the_flights_is_near_the_exact_distance_and_always_in_its_bracket(
     winter = flights.features[flights.labelled([1, 2])]
     profile = Profile.fit(winter, names=FEATURES)
     off = []
-    for month in (4, 8, 10):
+    for month in range(3, 13):
         rows = flights.features[flights.labelled([month])]
         window = Sketch(profile)
         window.update(rows)
@@ -20,5 +20,5 @@ def test_ks_of_the_flights_is_near_the_exact_distance_and_always_in_its_bracket(
             exact = stats.ks_2samp(*known, method="asymp").statistic
             assert found.lo - 1e-12 <= exact <= found.hi + 1e-12, name
             off.append(exact - found.lo)
-    assert max(off) <= 1 / 240
-    assert np.mean(np.array(off) <= 0.0015) > 0.9
+    assert len(off) == 170
+    assert max(off) <= 0.0015
