@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.stats.compiled import njit
-
 BINS = 240  # of the reference; 20 * 12 = 10 * 24: PSI with 20 and with 10 groups are exact coarsenings
 FEW = 4  # times as many distinct values as bins
 
@@ -31,6 +29,9 @@ def fit_edges(values: Numbers, bins: int = BINS) -> Numbers:
 
     The gap beside an atom may be without reference mass: it is where a value never seen before becomes visible.
     """
+    # Imported here: it brings the compiler, which who reads profiles need not load.
+    from gnomon.stats.cuts import cuts
+
     ordered = np.sort(values) + values.dtype.type(0)  # + 0 turns -0.0 into 0.0
     if len(ordered) == 0:
         return np.asarray(ordered)
@@ -39,8 +40,8 @@ def fit_edges(values: Numbers, bins: int = BINS) -> Numbers:
     low, high = 0, -(-len(ordered) // bins)
     while low < high:
         most = (low + high) // 2
-        low, high = (low, most) if _cuts(weights, most).sum() < room else (most + 1, high)
-    at, behind = _cuts(weights, high)
+        low, high = (low, most) if cuts(weights, most).sum() < room else (most + 1, high)
+    at, behind = cuts(weights, high)
     inner = np.concatenate([atoms[at], above(atoms[behind])])
     return np.unique(np.concatenate([_usable(inner), _usable(ordered[:1]), above(ordered[-1:])]))
 
@@ -95,19 +96,6 @@ def above(values: Numbers) -> Numbers:
         return np.asarray(np.where(values == high, values, values + (values != high)))
     with np.errstate(over="ignore"):
         return np.asarray(np.nextafter(values, high) + values.dtype.type(0))
-
-
-@njit(nogil=True)
-def _cuts(weights: NDArray[np.int64], most: int) -> NDArray[np.bool_]:
-    """Where bins end (2, n_values), before a value and behind it: one of several values has at most `most` rows."""
-    cuts = np.zeros((2, len(weights)), np.bool_)
-    inside = 0
-    for i in range(len(weights)):
-        atom = weights[i] > most
-        cuts[0, i] = i > 0 and (atom or inside + weights[i] > most)
-        cuts[1, i] = atom
-        inside = 0 if atom else weights[i] if cuts[0, i] else inside + weights[i]
-    return cuts
 
 
 def _usable(edges: Numbers) -> Numbers:
