@@ -198,13 +198,13 @@ class RegistryClient(_Client):
         return self._rollout(self._stub.ApproveStep, pb.ApproveStepRequest(model=model, reason=reason, actor=actor))
 
     def record_outcomes(self, model: str, outcomes: Iterable[Outcome]) -> int:
-        """How many of them are new, and of predictions under the model's running rollout. Raises: ModelNotFound."""
+        """How many of them are new. Raises: ModelNotFound."""
         told = [wire.message_of(outcome) for outcome in outcomes]
         reply = self._call(self._stub.RecordOutcomes, pb.RecordOutcomesRequest(model=model, outcomes=told))
         return int(reply.recorded)
 
     def get_calibration(self, model: str) -> CalibrationReport:
-        """Whether scores come true as often as they say, of the running rollout's outcomes. Raises: ModelNotFound."""
+        """Whether scores come true as often as they say, of the newest outcomes. Raises: ModelNotFound."""
         reply = self._call(self._stub.GetCalibration, pb.GetCalibrationRequest(model=model))
         return cast(CalibrationReport, wire.decode(reply, CalibrationReport))
 

@@ -9,6 +9,7 @@ from gnomon.errors import InvalidInput
 
 MONTH_S = 30 * 86_400.0
 WEEK_S = 7 * 86_400.0
+TOLERANCES = ("psi_tolerance", "ks_tolerance", "missing_tolerance", "calibration_tolerance")
 FROM_NOW_ON = -1  # after which event a watcher goes on
 
 
@@ -42,12 +43,13 @@ class DriftPolicy:
     actor: str = ""
     reason: str = ""
     set_unix_ms: int = 0
+    calibration_tolerance: float = 0.1  # of what scores foretold: the part that may come true less, or more
 
     def __post_init__(self) -> None:
         check_model_name(self.model)
         for name in ("false_alarms", "per_s"):
             self._check(name, 0 < getattr(self, name) < math.inf, "a positive number")
-        for name in ("psi_tolerance", "ks_tolerance", "missing_tolerance", "raise_after_s", "clear_after_s"):
+        for name in (*TOLERANCES, "raise_after_s", "clear_after_s"):
             self._check(name, 0 <= getattr(self, name) < math.inf, "a number from 0")
         self._check("window_s", 1 <= self.window_s <= WEEK_S, "1 s to a week")
         self._check("clear", 0 <= self.clear <= 1, "0 to 1")

@@ -265,14 +265,16 @@ class VersionCalibration:
     brier: float
     p_value: float
     bins: tuple[CalibrationBin, ...] = ()
+    since_unix_ms: int = 0  # of the standing alarm; 0: there is none
+    reason: str = ""  # of the last look; empty: none, for the version is in no route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationReport:
-    """Of the outcomes of the running rollout; 0: none runs, and no outcomes are kept."""
+    """Of the newest outcomes of each version, beside what the drift policy tolerates."""
 
     model: str
-    rollout: int = 0
+    tolerance: float
     versions: tuple[VersionCalibration, ...] = ()
 
 
@@ -347,6 +349,7 @@ class Drift:
     slice: str = ""  # COLUMN=VALUE; empty: all traffic
     slices: tuple[SliceDrift, ...] = ()  # those that the version's profile has
     reference: str = ""  # what rows that is of, where they are not those of training
+    calibration: tuple[VersionCalibration, ...] = ()  # of this version; none where no outcomes are known
 
     @property
     def alarmed(self) -> tuple[str, ...]:

@@ -27,7 +27,12 @@ def rule_of(policy: DriftPolicy, monitors: int, look_s: float) -> "Rule":
     budget = Budget(false_alarms=policy.false_alarms, per_s=policy.per_s)
     return Rule(
         level=budget.level(STATISTICS * max(1, monitors), look_s),
-        tolerance=Tolerance(psi=policy.psi_tolerance, ks=policy.ks_tolerance, missing=policy.missing_tolerance),
+        tolerance=Tolerance(
+            psi=policy.psi_tolerance,
+            ks=policy.ks_tolerance,
+            missing=policy.missing_tolerance,
+            calibration=policy.calibration_tolerance,
+        ),
         clear=policy.clear,
         design_effect=max(1.0, policy.design_effect),
         min_rows=policy.min_rows,

@@ -28,9 +28,9 @@ from registry.drift_answers import DriftAnswers
 from registry.drift_book import Book
 from registry.drift_watch import DriftWatch
 from registry.events import Events
+from registry.outcomes import Outcomes
 from registry.rollout.controller import Controller
 from registry.rollout.ledger import Ledger
-from registry.rollout.outcomes import Outcomes
 from registry.rollout.profiles import Profiles
 from registry.service import Parts, Service
 from registry.stats import Stats
@@ -146,7 +146,7 @@ def build(config: Config) -> App:
     watch = Watch(config.watchers_limit)
     changes = Changes(store, catalog.desired_state, watch)
     stats = Stats(time.monotonic, silent_s=config.gateway_silent_s, ticks_kept=config.drift_ticks_kept)
-    ledger = Ledger(database, now_unix_ms)
+    ledger, outcomes = Ledger(database, now_unix_ms), Outcomes(database, now_unix_ms)
     profiles = Profiles(catalog, artifacts, store, files)
     controller = Controller(
         ledger,
@@ -154,7 +154,7 @@ def build(config: Config) -> App:
         store,
         changes,
         time.monotonic,
-        outcomes=Outcomes(database, now_unix_ms),
+        outcomes=outcomes,
         profile_of=profiles.of,
         measuring=files,
         late_s=config.gateway_late_s,
@@ -162,7 +162,9 @@ def build(config: Config) -> App:
     book = Book(database, now_unix_ms, lambda model: DriftPolicy(model=model, psi_tolerance=config.drift_tolerance))
     webhook = _webhook(config)
     events = Events(book, store, webhook, config.watchers_limit)
-    drift_watch = DriftWatch(book, artifacts, stats, events, (store, files), time.time, config.drift_interval_s)
+    drift_watch = DriftWatch(
+        book, artifacts, stats, outcomes, events, (store, files), time.time, config.drift_interval_s
+    )
     parts = Parts(
         catalog=catalog,
         artifacts=artifacts,
@@ -173,7 +175,7 @@ def build(config: Config) -> App:
         store=store,
         files=files,
         drift=DriftAnswers(
-            catalog, artifacts, stats, book, drift_watch, (store, files), now_unix_ms, config.drift_alpha
+            catalog, artifacts, stats, outcomes, book, drift_watch, (store, files), now_unix_ms, config.drift_alpha
         ),
         book=book,
         events=events,

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from gnomon.domain import Version
 from gnomon.drift import DriftPolicy
 from gnomon.errors import InvalidInput, NotFound, Precondition
-from gnomon.evidence import Drift
-from gnomon.stats.alarms import State
+from gnomon.evidence import CalibrationBin, CalibrationReport, Drift, VersionCalibration
+from gnomon.stats.alarms import CALIBRATION, State
 from registry.artifacts import Artifacts
 from registry.catalog import Catalog
 from registry.drift import span_of
 from registry.drift_book import Book
 from registry.drift_watch import DriftWatch
+from registry.outcomes import Outcomes
 from registry.stats import Stats
 from registry.store.drift_alarms import AlarmKey
 from registry.threads import Lane
@@ -44,13 +45,14 @@ class Question:
 
 
 class DriftAnswers:
-    """Answers `GetDrift`."""
+    """Answers `GetDrift` and `GetCalibration`."""
 
     def __init__(
         self,
         catalog: Catalog,
         artifacts: Artifacts,
         stats: Stats,
+        outcomes: Outcomes,
         book: Book,
         watch: DriftWatch,
         lanes: tuple[Lane, Lane],
@@ -61,6 +63,7 @@ class DriftAnswers:
         self._catalog = catalog
         self._artifacts = artifacts
         self._stats = stats
+        self._outcomes = outcomes
         self._book = book
         self.watch = watch
         self._store, self._files = lanes
@@ -94,9 +97,30 @@ class DriftAnswers:
             dataclasses.replace(each, rows=self._rows_of(told, each.name), alarmed=names_of(alarmed, each.name))
             for each in drift.slices
         ]
+        report = await self.calibration(version.model)
         return dataclasses.replace(
-            drift, monitors=tuple(monitors), slices=tuple(slices), silent=rings.silent() if rings else ()
+            drift,
+            monitors=tuple(monitors),
+            slices=tuple(slices),
+            silent=rings.silent() if rings else (),
+            calibration=tuple(each for each in report.versions if each.version == version.version and not asked.slice),
         )
+
+    async def calibration(self, model: str) -> CalibrationReport:
+        """Of the newest outcomes of each version. Raises: ModelNotFound."""
+        known = await self._store.run(self._outcomes.reliability, model)
+        policy = await self._store.run(self._book.get_policy, model)
+        states = await self._store.run(self._book.alarms)
+        found = []
+        for version, reliability in known.items():
+            numbers = dataclasses.asdict(reliability.calibration())
+            bins = tuple(CalibrationBin(**each) for each in numbers.pop("bins"))
+            state = states.get(AlarmKey(model, version, "", CALIBRATION), State())
+            since = round(1000 * state.since_s) if state.alarmed else 0
+            last = self.watch.calibration(model, version)
+            reason = "" if last is None else last.reason
+            found.append(VersionCalibration(version=version, bins=bins, since_unix_ms=since, reason=reason, **numbers))
+        return CalibrationReport(model=model, tolerance=policy.calibration_tolerance, versions=tuple(found))
 
     def _rows_of(self, told: "Told", of_slice: str) -> int:
         """In the policy's window."""

@@ -19,7 +19,7 @@ from registry.store.drift_rings import Change, RingKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A version that takes traffic and has a profile, with the policy of its model."""
+    """A version that takes traffic, with the policy of its model. Without a profile only its outcomes are watched."""
 
     model: str
     version: int
@@ -52,17 +52,16 @@ class Book:
             return stored
 
     def watched(self) -> tuple[list[Watched], dict[AlarmKey, State]]:
-        """Every version of every route's arms that can be watched, and where all alarms stand."""
+        """Every version of every route's arms, and where all alarms stand."""
         with self._database.transaction() as connection:
             found = []
             for state in routes.desired_state(connection).models:
                 policy = drift_alarms.find_policy(connection, state.route.model) or self._default(state.route.model)
                 for arm in state.route.arms:
                     profile = state.version(arm.version).profile_sha256
-                    if profile:
-                        found.append(
-                            Watched(model=state.route.model, version=arm.version, profile_sha256=profile, policy=policy)
-                        )
+                    found.append(
+                        Watched(model=state.route.model, version=arm.version, profile_sha256=profile, policy=policy)
+                    )
             return found, drift_alarms.alarms(connection)
 
     def apply(self, verdict: Verdict) -> list[DriftEvent]:

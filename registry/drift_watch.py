@@ -19,13 +19,14 @@ from registry.artifacts import Artifacts
 from registry.drift_book import Book, Watched
 from registry.drift_windows import VersionWindows
 from registry.events import Events
+from registry.outcomes import Outcomes
 from registry.stats import Stats
 from registry.store.drift_alarms import AlarmKey
 from registry.store.drift_rings import Change, RingKey
 from registry.threads import Lane
 
 if TYPE_CHECKING:
-    from gnomon.stats.looks import Finding
+    from gnomon.stats.looks import Finding, Rule
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class DriftWatch:
         book: Book,
         artifacts: Artifacts,
         stats: Stats,
+        outcomes: Outcomes,
         events: Events,
         lanes: tuple[Lane, Lane],
         now_unix_s: Callable[[], float],
@@ -59,12 +61,14 @@ class DriftWatch:
         self._book = book
         self._artifacts = artifacts
         self._stats = stats
+        self._outcomes = outcomes
         self._events = events
         self._store, self._files = lanes
         self._now_unix_s = now_unix_s
         self._interval_s = interval_s
         self.standing: dict[tuple[str, int, str], int] = {}  # alarms by version and slice, as of the last look
         self._seen: dict[Key, Seen] = {}
+        self._calibration: dict[Key, Finding] = {}
         self._broken: set[str] = set()  # profiles that cannot be read: said once
 
     async def run(self) -> None:
@@ -81,13 +85,17 @@ class DriftWatch:
         watched, states = await self._store.run(self._book.watched)
         keys = {(each.model, each.version) for each in watched}
         self._seen = {key: seen for key, seen in self._seen.items() if key in keys}
+        self._calibration = {key: found for key, found in self._calibration.items() if key in keys}
         now_s = self._now_unix_s()
         gone = [key for key in states if key[:2] not in keys]
         verdicts = [forget(gone, states, now_s)]
         for each in watched:
             try:
-                if not each.policy.muted and await self._observe(each, now_s):
+                if each.policy.muted:
+                    continue
+                if await self._observe(each, now_s):
                     verdicts += await self._decided(each, states, now_s)
+                verdicts += await self._calibrated(each, states, now_s)
             except Exception:  # of one version: the others are looked at all the same
                 log.exception("drift of %s version %d could not be judged", each.model, each.version)
         for verdict in verdicts:
@@ -108,10 +116,14 @@ class DriftWatch:
         seen = self._seen.get((model, version))
         return [] if seen is None else seen.findings
 
+    def calibration(self, model: str, version: int) -> "Finding | None":
+        """Of the last look, where outcomes of a watched version are known."""
+        return self._calibration.get((model, version))
+
     async def _observe(self, each: Watched, now_s: float) -> bool:
         """Feeds a version's rings; False where nothing was ever told of it, or its profile cannot be read."""
         key = (each.model, each.version)
-        shards = self._stats.shards(*key)
+        shards = self._stats.shards(*key) if each.profile_sha256 else {}
         if not shards:
             return key in self._seen
         tick_s = max(shards.values(), key=lambda tick: tick.tick).tick_s
@@ -183,8 +195,7 @@ class DriftWatch:
 
         whole = self._seen[each.model, each.version]
         window = await self._files.run(whole.windows.latest)
-        monitors = len(whole.profile.monitors) * (1 + len(whole.profile.slices))
-        rule = rule_of(each.policy, monitors, max(self._interval_s, whole.windows.part_s))
+        rule = self._rule(each)
         effects = None if each.policy.design_effect else whole.windows.design_effects(window)
         verdicts = []
         for name, seen in {"": whole, **whole.slices}.items():
@@ -197,6 +208,26 @@ class DriftWatch:
             )  # fmt: skip
             verdicts.append(decide(at, each.policy, seen.findings, states))
         return verdicts
+
+    def _rule(self, each: Watched) -> "Rule":
+        """One budget over all monitors, of all traffic and of each slice, and over what became of predictions."""
+        seen, monitors, part_s = self._seen.get((each.model, each.version)), 1, 0.0
+        if seen is not None:
+            monitors += len(seen.profile.monitors) * (1 + len(seen.profile.slices))
+            part_s = seen.windows.part_s
+        return rule_of(each.policy, monitors, max(self._interval_s, part_s))
+
+    async def _calibrated(self, each: Watched, states: Mapping[AlarmKey, State], now_s: float) -> list[Verdict]:
+        """Whether the scores of a version come true, as far as outcomes are known."""
+        from gnomon.stats.calibration_look import look_at  # brings scipy
+
+        known = await self._store.run(self._outcomes.reliability, each.model)
+        if each.version not in known:
+            return []
+        rule = self._rule(each)
+        finding = self._calibration[each.model, each.version] = look_at(known[each.version], rule)
+        at = At(model=each.model, version=each.version, level=rule.level, complete=True, now_s=now_s)
+        return [decide(at, each.policy, [finding], states)]
 
     async def _apply(self, verdict: Verdict) -> None:
         if verdict.states:

@@ -192,7 +192,7 @@ class Service(RegistryServicer):
 
     @unary
     async def GetCalibration(self, request: pb.GetCalibrationRequest, context: Context) -> Any:
-        return wire.message_of(await self._parts.controller.calibration(check_model_name(request.model)))
+        return wire.message_of(await self._parts.drift.calibration(check_model_name(request.model)))
 
     async def _by_hand(self, change: Any, request: Any) -> Any:
         model, actor = check_model_name(request.model), named("actor", request.actor)

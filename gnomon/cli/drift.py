@@ -11,7 +11,7 @@ import typer
 
 from gnomon.cli.drift_plot import draw
 from gnomon.cli.drift_report import report as html_report
-from gnomon.cli.drift_table import arms_table, monitors_table, reasons, slices_table
+from gnomon.cli.drift_table import arms_table, calibration_lines, monitors_table, reasons, slices_table
 from gnomon.cli.options import REGISTRY, Actor, AsJson, Registry, console, plain, print_json, table, without_nan
 from gnomon.client import RegistryClient
 from gnomon.drift import DriftEvent, DriftEventKind
@@ -52,7 +52,7 @@ def show(
         print(json.dumps(without_nan(plain(drift)), indent=2))
         return
     console.print(monitors_table(drift, time.time()))
-    for line in reasons(drift):
+    for line in [*reasons(drift), *calibration_lines(drift.calibration)]:
         console.print(line)
     if drift.arms:
         console.print(arms_table(drift.arms))
@@ -84,6 +84,7 @@ def policy(
     psi: Annotated[float | None, typer.Option(help="PSI that is harmless.")] = None,
     ks: Annotated[float | None, typer.Option(help="KS distance that is harmless.")] = None,
     missing: Annotated[float | None, typer.Option(help="Change of the share of missing values that is.")] = None,
+    calibration: Annotated[float | None, typer.Option(help="Part of what scores foretell that may differ.")] = None,
     window_s: Annotated[float | None, typer.Option(help="What is judged at each look, in seconds.")] = None,
     raise_after_s: Annotated[float | None, typer.Option(help="Above the bar for so long raises.")] = None,
     clear_after_s: Annotated[float | None, typer.Option(help="Below the lower bar for so long clears.")] = None,
@@ -97,8 +98,9 @@ def policy(
     """Which false alarms and which drift a model bears; with options, changes that and leaves the rest."""
     wanted: dict[str, Any] = {
         "false_alarms": false_alarms, "per_s": None if per_days is None else per_days * 86_400, "psi_tolerance": psi,
-        "ks_tolerance": ks, "missing_tolerance": missing, "window_s": window_s, "raise_after_s": raise_after_s,
-        "clear_after_s": clear_after_s, "design_effect": design_effect, "min_rows": min_rows, "muted": muted,
+        "ks_tolerance": ks, "missing_tolerance": missing, "calibration_tolerance": calibration, "window_s": window_s,
+        "raise_after_s": raise_after_s, "clear_after_s": clear_after_s, "design_effect": design_effect,
+        "min_rows": min_rows, "muted": muted,
     }  # fmt: skip
     changes = {field: value for field, value in wanted.items() if value is not None}
     with RegistryClient(registry) as client:

@@ -8,7 +8,8 @@ import numpy as np
 
 from gnomon.cli.drift_shape import Numbers, Shape, shape_of
 from gnomon.cli.drift_table import heading, number, order, since, title
-from gnomon.evidence import ArmDrift, Drift, MonitorDrift
+from gnomon.evidence import ArmDrift, Drift, MonitorDrift, VersionCalibration
+from gnomon.stats.alarms import CALIBRATION
 
 WIDTH, HEIGHT, PAD = 300, 130, 6
 
@@ -40,6 +41,7 @@ def report(drift: Drift, now_s: float) -> str:
 <p>{escape(heading(drift))}.</p>
 <table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>
 {_arms(drift.arms)}
+{"".join(_calibration(each) for each in drift.calibration if each.reason)}
 <p><svg width="12" height="12"><rect class="r" width="12" height="12"/></svg> reference, and as a line the window.</p>
 {cards}</body></html>
 """
@@ -74,6 +76,11 @@ def _arms(arms: Sequence[ArmDrift]) -> str:
     )  # fmt: skip
     head = _cells("th", "monitor", "arms", "KS from", "to", "PSI", "rows", "beside")
     return f"<h2>Arms side by side</h2><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _calibration(each: VersionCalibration) -> str:
+    state = "alarm" if each.since_unix_ms else "calm"
+    return f"<p><span class={state}>{state}</span> {CALIBRATION}: {escape(each.reason)}</p>"
 
 
 def _card(each: MonitorDrift, drift: Drift) -> str:

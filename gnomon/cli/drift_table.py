@@ -8,7 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from gnomon.cli.options import table
-from gnomon.evidence import ArmDrift, Drift, MonitorDrift, SliceDrift
+from gnomon.evidence import ArmDrift, Drift, MonitorDrift, SliceDrift, VersionCalibration
+from gnomon.stats.alarms import CALIBRATION
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 NO_TRAFFIC, TOO_FEW = "·", " "
@@ -95,6 +96,12 @@ def reasons(drift: Drift) -> list[str]:
     """A line for each monitor that is marked: why."""
     marked = [each for each in order(drift.monitors) if each.since_unix_ms or each.alarmed]
     return [f"{mark(each)} {escape(each.name)}: {escape(each.reason)}" for each in marked]
+
+
+def calibration_lines(versions: Sequence[VersionCalibration]) -> list[str]:
+    """What the last look found, of versions that are watched; ● where an alarm stands."""
+    watched = [each for each in versions if each.reason]
+    return [f"{'[red]●[/red] ' * bool(each.since_unix_ms)}{CALIBRATION}: {escape(each.reason)}" for each in watched]
 
 
 def arms_table(arms: Sequence[ArmDrift]) -> Table:

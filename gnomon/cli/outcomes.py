@@ -1,4 +1,4 @@
-"""`gnomon outcomes`: tell the registry what became of predictions, for rollouts with a gate on realised quality."""
+"""`gnomon outcomes`: tell the registry what became of predictions, and see whether scores come true."""
 
 import csv
 import json
@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from gnomon.cli.drift_table import calibration_lines
 from gnomon.cli.options import (
     GATEWAY,
     REGISTRY,
@@ -76,7 +77,7 @@ def record(
                 batch.clear()
         new += to.record_outcomes(name, batch) if batch else 0
     rest = told - left_out - new
-    console.print(f"{told} outcomes: {new} new, {rest} known or of no running rollout, {left_out} left out")
+    console.print(f"{told} outcomes: {new} new, {rest} known or too old, {left_out} left out")
     raise typer.Exit(1 if left_out else 0)
 
 
@@ -86,16 +87,18 @@ def show(
     registry: Registry = REGISTRY,
     as_json: AsJson = False,
 ) -> None:
-    """Calibration, of the running rollout's outcomes: do scores come true as often as they say?"""
+    """Calibration, of the newest outcomes of each version: do scores come true as often as they say?"""
     with RegistryClient(registry) as client:
         report = client.get_calibration(name)
     if as_json:
         print(json.dumps(without_nan(plain(report)), indent=2))
         return
-    if not report.rollout:
-        console.print(f"no rollout of {escape(name)} runs: no outcomes are kept")
+    if not report.versions:
+        console.print(f"no outcomes of {escape(name)} are known")
     for each in report.versions:
         console.print(calibration_table(each))
+        for line in calibration_lines([each]):
+            console.print(line)
 
 
 def calibration_table(found: VersionCalibration) -> Table:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STATISTICS = 3  # tests of a monitor at each look: PSI's, KS's, that of missing values
+CALIBRATION = "score calibration"  # what the alarm about outcomes is called, among the monitors
 MONTH_S = 30 * 86_400.0
 
 
@@ -57,14 +58,18 @@ class Budget:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """Effects that are still harmless. PSI 0.02 and KS 0.05: a shift of about a seventh of a standard deviation."""
+    """Effects that are still harmless. PSI 0.02 and KS 0.05: a shift of about a seventh of a standard deviation.
+
+    `calibration` is a part of what scores foretold: 0.1, one more or fewer came true than the ten that should have.
+    """
 
     psi: float = 0.02
     ks: float = 0.05
     missing: float = 0.02
+    calibration: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("psi", "ks", "missing"):
+        for name in ("psi", "ks", "missing", "calibration"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"tolerance {name} must be a number from 0, got {getattr(self, name)}")
 

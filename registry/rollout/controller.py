@@ -11,16 +11,16 @@ from collections.abc import Callable
 
 from gnomon.domain import Role, RolloutState, Route
 from gnomon.errors import IllegalTransition, StaleRevision
-from gnomon.evidence import CalibrationReport, Outcome
+from gnomon.evidence import Outcome
 from gnomon.plan import check_can_finish
 from gnomon.rollout import GateVerdict, Phase, Policy, Rollout
 from registry.changes import Changes
+from registry.outcomes import Outcomes
 from registry.rollout import waits
 from registry.rollout.decide import Action, Advance, Hold, Promote, Snapshot, Stop, Wait, next_action
 from registry.rollout.distances import AllApart, Arm, is_asked, measure
 from registry.rollout.evidence import Realised, epochs_of, frozen_of
 from registry.rollout.ledger import Ledger
-from registry.rollout.outcomes import Outcomes
 from registry.rollout.pace import Pace
 from registry.rollout.policy import check_comparable
 from registry.rollout.profiles import ProfileOf, check_profiles
@@ -112,12 +112,8 @@ class Controller:
         """Says yes to the running step. Raises: as `abort`, or the step asks for nobody's yes."""
         return await self._by_hand(self._ledger.approve, model, reason, actor)
 
-    async def calibration(self, model: str) -> CalibrationReport:
-        """Of the outcomes of the rollout that runs. Raises: ModelNotFound."""
-        return await self._store.run(self._outcomes.calibration, model)
-
     async def record(self, model: str, outcomes: tuple[Outcome, ...]) -> int:
-        """How many outcomes are new, and of predictions under the rollout that runs. Raises: ModelNotFound."""
+        """How many outcomes are new. Raises: ModelNotFound."""
         return await self._store.run(self._outcomes.record, model, outcomes)
 
     async def run(self, interval_s: float) -> None:

@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 from gnomon.domain import RolloutState, Route, Stage
 from gnomon.errors import IllegalTransition, StaleRevision
 from gnomon.rollout import Decision, GateVerdict, Phase, Policy, Rollout
-from registry.rollout import outcomes
 from registry.rollout.evidence import epoch_of
 from registry.rollout.policy import check_start
 from registry.rollout.routes import describe, promoted_route, step_route, stopped_route
@@ -206,7 +205,6 @@ def _still_there(connection: Connection, seen: Rollout) -> Route:
 
 def _end(connection: Connection, seen: Rollout, state: RolloutState, decision: Decision) -> None:
     rollouts.add_decision(connection, seen, decision)
-    outcomes.drop(connection, seen.model)
     rollouts.update_rollout(
         connection,
         seen,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-HEAD = "0008"
+HEAD = "0009"
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 

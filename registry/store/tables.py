@@ -11,7 +11,7 @@ drift_alarms  (model, version, slice, monitor): where an alarm stands, or is on 
 drift_events  alarms raised and cleared, in order; the newest EVENTS_KEPT
 drift_rings, drift_counts, drift_sources  sub-windows of watched versions: of what shape, what was counted, who told it
 decisions   what moved a rollout, in order, with the verdicts
-outcomes    (model, prediction): what became of it, while the rollout runs that it was made under
+outcomes    (model, prediction): what became of it, of the newest predictions and the rollout that runs
 """
 
 from typing import Any
@@ -171,7 +171,7 @@ Index("decisions_of_rollout", decisions.c.model, decisions.c.rollout)
 
 DRIFT_NUMBERS = (
     "false_alarms", "per_s", "psi_tolerance", "ks_tolerance", "missing_tolerance", "window_s", "clear", "raise_after_s",
-    "clear_after_s", "design_effect",
+    "clear_after_s", "design_effect", "calibration_tolerance",
 )  # fmt: skip
 drift_policies = Table(
     "drift_policies",

@@ -689,7 +689,7 @@ class CalibrationBin(_message.Message):
     def __init__(self, low: _Optional[float] = ..., high: _Optional[float] = ..., outcomes: _Optional[int] = ..., mean_score: _Optional[float] = ..., share: _Optional[float] = ...) -> None: ...
 
 class VersionCalibration(_message.Message):
-    __slots__ = ("version", "outcomes", "mean_score", "share", "error", "brier", "p_value", "bins")
+    __slots__ = ("version", "outcomes", "mean_score", "share", "error", "brier", "p_value", "bins", "since_unix_ms", "reason")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
     MEAN_SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -698,6 +698,8 @@ class VersionCalibration(_message.Message):
     BRIER_FIELD_NUMBER: _ClassVar[int]
     P_VALUE_FIELD_NUMBER: _ClassVar[int]
     BINS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     version: int
     outcomes: int
     mean_score: float
@@ -706,17 +708,19 @@ class VersionCalibration(_message.Message):
     brier: float
     p_value: float
     bins: _containers.RepeatedCompositeFieldContainer[CalibrationBin]
-    def __init__(self, version: _Optional[int] = ..., outcomes: _Optional[int] = ..., mean_score: _Optional[float] = ..., share: _Optional[float] = ..., error: _Optional[float] = ..., brier: _Optional[float] = ..., p_value: _Optional[float] = ..., bins: _Optional[_Iterable[_Union[CalibrationBin, _Mapping]]] = ...) -> None: ...
+    since_unix_ms: int
+    reason: str
+    def __init__(self, version: _Optional[int] = ..., outcomes: _Optional[int] = ..., mean_score: _Optional[float] = ..., share: _Optional[float] = ..., error: _Optional[float] = ..., brier: _Optional[float] = ..., p_value: _Optional[float] = ..., bins: _Optional[_Iterable[_Union[CalibrationBin, _Mapping]]] = ..., since_unix_ms: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class CalibrationReport(_message.Message):
-    __slots__ = ("model", "rollout", "versions")
+    __slots__ = ("model", "tolerance", "versions")
     MODEL_FIELD_NUMBER: _ClassVar[int]
-    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    TOLERANCE_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     model: str
-    rollout: int
+    tolerance: float
     versions: _containers.RepeatedCompositeFieldContainer[VersionCalibration]
-    def __init__(self, model: _Optional[str] = ..., rollout: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[VersionCalibration, _Mapping]]] = ...) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., tolerance: _Optional[float] = ..., versions: _Optional[_Iterable[_Union[VersionCalibration, _Mapping]]] = ...) -> None: ...
 
 class RecordOutcomesRequest(_message.Message):
     __slots__ = ("model", "outcomes")
@@ -1063,7 +1067,7 @@ class ArmDrift(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., against: _Optional[int] = ..., rows: _Optional[int] = ..., rows_against: _Optional[int] = ..., ks_lo: _Optional[float] = ..., ks_hi: _Optional[float] = ..., ks_p_value: _Optional[float] = ..., psi: _Optional[float] = ...) -> None: ...
 
 class Drift(_message.Message):
-    __slots__ = ("model", "version", "from_unix_ms", "to_unix_ms", "rows", "alpha", "tolerance", "monitors", "silent", "arms", "ks_tolerance", "slice", "slices", "reference")
+    __slots__ = ("model", "version", "from_unix_ms", "to_unix_ms", "rows", "alpha", "tolerance", "monitors", "silent", "arms", "ks_tolerance", "slice", "slices", "calibration", "reference")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     FROM_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
@@ -1077,6 +1081,7 @@ class Drift(_message.Message):
     KS_TOLERANCE_FIELD_NUMBER: _ClassVar[int]
     SLICE_FIELD_NUMBER: _ClassVar[int]
     SLICES_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
@@ -1091,8 +1096,9 @@ class Drift(_message.Message):
     ks_tolerance: float
     slice: str
     slices: _containers.RepeatedCompositeFieldContainer[SliceDrift]
+    calibration: _containers.RepeatedCompositeFieldContainer[VersionCalibration]
     reference: str
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., from_unix_ms: _Optional[int] = ..., to_unix_ms: _Optional[int] = ..., rows: _Optional[int] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., monitors: _Optional[_Iterable[_Union[MonitorDrift, _Mapping]]] = ..., silent: _Optional[_Iterable[str]] = ..., arms: _Optional[_Iterable[_Union[ArmDrift, _Mapping]]] = ..., ks_tolerance: _Optional[float] = ..., slice: _Optional[str] = ..., slices: _Optional[_Iterable[_Union[SliceDrift, _Mapping]]] = ..., reference: _Optional[str] = ...) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., from_unix_ms: _Optional[int] = ..., to_unix_ms: _Optional[int] = ..., rows: _Optional[int] = ..., alpha: _Optional[float] = ..., tolerance: _Optional[float] = ..., monitors: _Optional[_Iterable[_Union[MonitorDrift, _Mapping]]] = ..., silent: _Optional[_Iterable[str]] = ..., arms: _Optional[_Iterable[_Union[ArmDrift, _Mapping]]] = ..., ks_tolerance: _Optional[float] = ..., slice: _Optional[str] = ..., slices: _Optional[_Iterable[_Union[SliceDrift, _Mapping]]] = ..., calibration: _Optional[_Iterable[_Union[VersionCalibration, _Mapping]]] = ..., reference: _Optional[str] = ...) -> None: ...
 
 class SliceDrift(_message.Message):
     __slots__ = ("name", "rows", "reference_rows", "alarmed")
@@ -1107,7 +1113,7 @@ class SliceDrift(_message.Message):
     def __init__(self, name: _Optional[str] = ..., rows: _Optional[int] = ..., reference_rows: _Optional[int] = ..., alarmed: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DriftPolicy(_message.Message):
-    __slots__ = ("model", "false_alarms", "per_s", "psi_tolerance", "ks_tolerance", "missing_tolerance", "window_s", "clear", "raise_after_s", "clear_after_s", "design_effect", "min_rows", "muted", "actor", "reason", "set_unix_ms")
+    __slots__ = ("model", "false_alarms", "per_s", "psi_tolerance", "ks_tolerance", "missing_tolerance", "window_s", "clear", "raise_after_s", "clear_after_s", "design_effect", "min_rows", "muted", "actor", "reason", "set_unix_ms", "calibration_tolerance")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     FALSE_ALARMS_FIELD_NUMBER: _ClassVar[int]
     PER_S_FIELD_NUMBER: _ClassVar[int]
@@ -1124,6 +1130,7 @@ class DriftPolicy(_message.Message):
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     SET_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_TOLERANCE_FIELD_NUMBER: _ClassVar[int]
     model: str
     false_alarms: float
     per_s: float
@@ -1140,7 +1147,8 @@ class DriftPolicy(_message.Message):
     actor: str
     reason: str
     set_unix_ms: int
-    def __init__(self, model: _Optional[str] = ..., false_alarms: _Optional[float] = ..., per_s: _Optional[float] = ..., psi_tolerance: _Optional[float] = ..., ks_tolerance: _Optional[float] = ..., missing_tolerance: _Optional[float] = ..., window_s: _Optional[float] = ..., clear: _Optional[float] = ..., raise_after_s: _Optional[float] = ..., clear_after_s: _Optional[float] = ..., design_effect: _Optional[float] = ..., min_rows: _Optional[int] = ..., muted: bool = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., set_unix_ms: _Optional[int] = ...) -> None: ...
+    calibration_tolerance: float
+    def __init__(self, model: _Optional[str] = ..., false_alarms: _Optional[float] = ..., per_s: _Optional[float] = ..., psi_tolerance: _Optional[float] = ..., ks_tolerance: _Optional[float] = ..., missing_tolerance: _Optional[float] = ..., window_s: _Optional[float] = ..., clear: _Optional[float] = ..., raise_after_s: _Optional[float] = ..., clear_after_s: _Optional[float] = ..., design_effect: _Optional[float] = ..., min_rows: _Optional[int] = ..., muted: bool = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., set_unix_ms: _Optional[int] = ..., calibration_tolerance: _Optional[float] = ...) -> None: ...
 
 class DriftEvent(_message.Message):
     __slots__ = ("id", "kind", "model", "version", "slice", "monitor", "at_unix_ms", "since_unix_ms", "rows", "psi", "psi_lower", "ks", "ks_lower", "missing_share", "missing_reference", "p_value", "level", "reason")

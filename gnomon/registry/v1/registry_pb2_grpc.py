@@ -134,15 +134,15 @@ class RegistryStub(object):
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ApproveStepRequest.SerializeToString,
                 response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.FromString,
                 _registered_method=True)
-        self.GetCalibration = channel.unary_unary(
-                '/gnomon.registry.v1.Registry/GetCalibration',
-                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetCalibrationRequest.SerializeToString,
-                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.CalibrationReport.FromString,
-                _registered_method=True)
         self.RecordOutcomes = channel.unary_unary(
                 '/gnomon.registry.v1.Registry/RecordOutcomes',
                 request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesRequest.SerializeToString,
                 response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesResponse.FromString,
+                _registered_method=True)
+        self.GetCalibration = channel.unary_unary(
+                '/gnomon.registry.v1.Registry/GetCalibration',
+                request_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetCalibrationRequest.SerializeToString,
+                response_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.CalibrationReport.FromString,
                 _registered_method=True)
         self.WatchConfig = channel.unary_stream(
                 '/gnomon.registry.v1.Registry/WatchConfig',
@@ -324,16 +324,16 @@ class RegistryServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def GetCalibration(self, request, context):
-        """What became of predictions under a running rollout. One that was told before stays as it was.
-        Of outcomes of the running rollout, by version: do scores say how often what they speak of comes true?
+    def RecordOutcomes(self, request, context):
+        """What became of predictions. One that was told before stays as it was.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def RecordOutcomes(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+    def GetCalibration(self, request, context):
+        """Of the newest outcomes, by version: do scores say how often what they speak of comes true?
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -506,15 +506,15 @@ def add_RegistryServicer_to_server(servicer, server):
                     request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.ApproveStepRequest.FromString,
                     response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.Rollout.SerializeToString,
             ),
-            'GetCalibration': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetCalibration,
-                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetCalibrationRequest.FromString,
-                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.CalibrationReport.SerializeToString,
-            ),
             'RecordOutcomes': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordOutcomes,
                     request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesRequest.FromString,
                     response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesResponse.SerializeToString,
+            ),
+            'GetCalibration': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCalibration,
+                    request_deserializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.GetCalibrationRequest.FromString,
+                    response_serializer=gnomon_dot_registry_dot_v1_dot_registry__pb2.CalibrationReport.SerializeToString,
             ),
             'WatchConfig': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchConfig,
@@ -1118,33 +1118,6 @@ class Registry(object):
             _registered_method=True)
 
     @staticmethod
-    def GetCalibration(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/gnomon.registry.v1.Registry/GetCalibration',
-            gnomon_dot_registry_dot_v1_dot_registry__pb2.GetCalibrationRequest.SerializeToString,
-            gnomon_dot_registry_dot_v1_dot_registry__pb2.CalibrationReport.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
     def RecordOutcomes(request,
             target,
             options=(),
@@ -1161,6 +1134,33 @@ class Registry(object):
             '/gnomon.registry.v1.Registry/RecordOutcomes',
             gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesRequest.SerializeToString,
             gnomon_dot_registry_dot_v1_dot_registry__pb2.RecordOutcomesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCalibration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gnomon.registry.v1.Registry/GetCalibration',
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.GetCalibrationRequest.SerializeToString,
+            gnomon_dot_registry_dot_v1_dot_registry__pb2.CalibrationReport.FromString,
             options,
             channel_credentials,
             insecure,

@@ -173,7 +173,7 @@ def test_a_window_of_drift_survives_being_killed_and_nothing_is_counted_twice(st
     (tmp_path / "registry.endpoint").unlink()
     with RegistryClient(endpoint(tmp_path, start("--dir", str(tmp_path), *options))) as client:
         told(client, ticks[:3])
-        until(lambda: len(history(client)) > 2)
+        until(lambda: len(history(client)) > 3)
         after = history(client)
     assert sum(before.values()) == 60 * 50
     assert {start: rows for start, rows in after.items() if start in before and rows != before[start]} == {}

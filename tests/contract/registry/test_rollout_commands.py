@@ -63,7 +63,7 @@ def test_every_order_arrives_with_who_gave_it_and_why(registry: Any, hand: Any, 
     assert f"model = '{model}' and version = 2 and epoch in ({epoch}) and status = 'answered'" in statement
 
 
-def test_calibration_of_a_running_rollouts_outcomes_is_shown(
+def test_calibration_of_known_outcomes_is_shown(
     registry: Any, client: RegistryClient, hand: Any, model: str, tmp_path: Path
 ) -> None:
     for _ in range(2):
@@ -76,7 +76,7 @@ def test_calibration_of_a_running_rollouts_outcomes_is_shown(
         assert done.exit_code == 0, done.output
         return done.output
 
-    assert f"no rollout of {model} runs" in shown()
+    assert f"no outcomes of {model} are known" in shown()
     (tmp_path / "policy.yaml").write_text(POLICY)
     applied = Commands(registry.target, model).json(
         "apply", "2", "--policy", str(tmp_path / "policy.yaml"), "--actor", "ann"

@@ -1,6 +1,7 @@
 """Drift for eyes: a line of blocks, a picture, a page that fetches nothing; and for programs."""
 
 import builtins
+import dataclasses
 import json
 import math
 from html.parser import HTMLParser
@@ -16,7 +17,7 @@ from gnomon.cli.drift_report import report
 from gnomon.cli.drift_shape import NAMES, named, shape_of
 from gnomon.cli.options import plain, without_nan
 from gnomon.errors import InvalidInput, Precondition
-from gnomon.evidence import MonitorDrift
+from gnomon.evidence import MonitorDrift, VersionCalibration
 from tests.unit.gnomon.drifted import HOSTILE, NOW_S, drift
 
 DRIFT = drift()
@@ -93,6 +94,17 @@ def test_a_report_is_whole_by_itself_and_trusts_no_name() -> None:
     assert "&lt;script&gt;" in text
     assert "not yet told by gateway-2" in text
     assert "nan" not in text
+
+
+def test_what_became_of_predictions_is_told_below_the_monitors() -> None:
+    found = VersionCalibration(
+        version=3, outcomes=900, mean_score=0.2, share=0.4, error=0.2, brier=0.2, p_value=1e-9, since_unix_ms=1,
+        reason="<scores> said 0.2",
+    )  # fmt: skip
+    assert drift_table.calibration_lines([found]) == ["[red]●[/red] score calibration: <scores> said 0.2"]
+    assert drift_table.calibration_lines([dataclasses.replace(found, reason="")]) == [], "in no route, and not judged"
+    page = report(dataclasses.replace(DRIFT, calibration=(found,)), NOW_S)
+    assert "<span class=alarm>alarm</span> score calibration: &lt;scores&gt; said 0.2" in page
 
 
 def test_a_picture_is_a_png_whatever_the_name(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from gnomon.rollout import Policy, Rollout
 from gnomon.stats import Profile
 from registry.catalog import Catalog
 from registry.changes import Changes
+from registry.outcomes import Outcomes
 from registry.rollout.controller import Controller
 from registry.rollout.ledger import Ledger
-from registry.rollout.outcomes import Outcomes
 from registry.stats import Stats
 from registry.store.database import Database
 from registry.threads import Lane

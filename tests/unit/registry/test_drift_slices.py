@@ -102,5 +102,5 @@ async def test_a_slice_that_is_none_is_named_with_those_that_are(watching: Slice
 async def test_the_budget_is_shared_with_the_slices(watching: Sliced) -> None:
     await watching.traffic(shift=0.7, minutes=5)
     (event,) = watching.book.events_after("m", 0, 10)
-    alone = 10.0 / POLICY.per_s * POLICY.false_alarms / (3 * 2)
-    assert event.level == pytest.approx(alone / 3)
+    monitors = 2 * 3 + 1  # of all traffic and two slices, and what became of predictions
+    assert event.level == pytest.approx(10.0 / POLICY.per_s * POLICY.false_alarms / (3 * monitors))

@@ -21,6 +21,7 @@ from registry.drift_answers import DriftAnswers, Question
 from registry.drift_book import Book
 from registry.drift_watch import DriftWatch
 from registry.events import Events
+from registry.outcomes import Outcomes
 from registry.stats import Stats
 from registry.store import drift_rings, tables
 from registry.store.database import Database
@@ -62,11 +63,12 @@ class Watching:
         self.stats = Stats(lambda: self.now_s, silent_s=10.0, ticks_kept=100)
         self.book = Book(self.database, clock, lambda model: DriftPolicy(model=model))
         self.events = Events(self.book, self.lanes[0], None, limit=2)
+        self.outcomes = Outcomes(self.database, clock)
         self.watch = DriftWatch(
-            self.book, self.artifacts, self.stats, self.events, self.lanes, lambda: self.now_s, 10.0
+            self.book, self.artifacts, self.stats, self.outcomes, self.events, self.lanes, lambda: self.now_s, 10.0
         )
         self.answers = DriftAnswers(
-            self.catalog, self.artifacts, self.stats, self.book, self.watch, self.lanes, clock, 1e-3
+            self.catalog, self.artifacts, self.stats, self.outcomes, self.book, self.watch, self.lanes, clock, 1e-3
         )
 
     def put(self, data: bytes) -> str:

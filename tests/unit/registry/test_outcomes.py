@@ -8,9 +8,10 @@ import pytest
 
 from gnomon.domain import Role, RolloutState
 from gnomon.errors import InvalidInput, ModelNotFound
-from gnomon.evidence import CalibrationReport, Outcome
+from gnomon.evidence import Outcome
 from gnomon.rollout import Policy, Rollout
 from gnomon.stats.calibration import Reliability
+from registry.outcomes import Outcomes
 from tests.unit.registry.inside import Inside
 from tests.unit.registry.situations import BASELINE, CANARY, CANDIDATE, MODEL, arm
 
@@ -77,14 +78,37 @@ async def test_an_outcome_told_twice_counts_once_and_the_first_stands(inside: In
     assert '"segments": [[1, 1, 0.5]]' in (await inside.look()).latest[0].evidence_json
 
 
-async def test_outcomes_of_no_rollout_are_not_kept(inside: Inside) -> None:
+async def test_outcomes_are_kept_whether_a_rollout_runs_or_not(inside: Inside) -> None:
     before = inside.route.revision
-    assert await inside.controller.record(MODEL, told(before, BASELINE, 5, 0)) == 0
+    assert await inside.controller.record(MODEL, told(before, BASELINE, 5, 0)) == 5
     await begun(inside)
     assert await inside.controller.record(MODEL, told(before, BASELINE, 5, 0)) == 0
     assert await outcomes(inside, (5, 0), (5, 0)) == 10
+    epoch = inside.route.revision
     await inside.controller.abort(MODEL, "", "ann")
-    assert await outcomes(inside, (5, 0), (5, 0)) == 0
+    assert await inside.controller.record(MODEL, told(epoch, BASELINE, 5, 0)) == 0
+    assert {version: of.calibration().outcomes for version, of in known(inside).items()} == {BASELINE: 10, CANDIDATE: 5}
+
+
+async def test_the_oldest_predictions_make_room_and_are_not_taken_again(inside: Inside) -> None:
+    kept = Outcomes(inside.database, lambda: 0, kept=4, recent=3)
+
+    def tell(*numbers: int, epoch: int = 1) -> int:
+        return kept.record(MODEL, [of(f"{number:03}", epoch) for number in numbers])
+
+    def of(prediction_id: str, epoch: int) -> Outcome:
+        return Outcome(prediction_id=prediction_id, version=1, epoch=epoch, score=0.5, label=1.0)
+
+    assert tell(5, 3, 1) == 3
+    assert tell(4, 2) == 2
+    assert tell(1, 2, 3) == 0, "1 has gone: taken again it would count twice"
+    assert tell(9) == 1
+    assert tell(2) == 0
+    assert kept.reliability(MODEL)[1].calibration().outcomes == 3, "of a version, the newest"
+    rollout = await begun(inside)
+    assert tell(0, 1, epoch=rollout.epochs[-1]) == 2, "those of the rollout that runs are all kept"
+    assert tell(10) == 1
+    assert [(each.outcomes, each.epoch) for each in kept.realised(rollout)] == [(2, rollout.epochs[-1])]
 
 
 async def test_outcomes_survive_a_restart(inside: Inside) -> None:
@@ -128,38 +152,29 @@ def test_a_gate_on_outcomes_asks_for_some() -> None:
         dataclasses.replace(POLICY, wrong_above=-1.0)
 
 
-async def test_calibration_is_of_each_version_as_the_library_has_it(inside: Inside) -> None:
+def known(inside: Inside) -> dict[int, Reliability]:
+    return Outcomes(inside.database, lambda: 0).reliability(MODEL)
+
+
+async def test_reliability_is_of_each_version_as_the_library_has_it(inside: Inside) -> None:
     """In sums that the database makes: scores that are no probabilities and labels that are neither are left out."""
-    assert await inside.controller.calibration(MODEL) == CalibrationReport(model=MODEL)
-    rollout, rng = await begun(inside), np.random.default_rng(4)
+    assert known(inside) == {}
+    rng = np.random.default_rng(4)
     scores = {version: np.append(rng.random(500), [0.0, 1.0]) for version in (CANDIDATE, BASELINE)}
-    labels = {version: (rng.random(502) < each).astype(float) for version, each in scores.items()}
-    labels[CANDIDATE] = 1 - labels[CANDIDATE]
     odd = [(7.0, 1.0), (0.5, 0.25)]
-    told = [
-        Outcome(
-            prediction_id=f"{version}-{n}",
-            version=version,
-            epoch=inside.route.revision,
-            score=float(score),
-            label=label,
-        )
-        for version in scores
-        for n, (score, label) in enumerate([*zip(scores[version], labels[version].tolist(), strict=True), *odd])
-    ]
-    assert await inside.controller.record(MODEL, tuple(told)) == len(told)
-    report = await inside.controller.calibration(MODEL)
-    assert (report.rollout, [each.version for each in report.versions]) == (rollout.id, sorted(scores))
-    for found in report.versions:
-        reliability = Reliability()
-        reliability.update(scores[found.version], labels[found.version])
-        wanted = reliability.calibration()
-        for name in ("outcomes", "mean_score", "share", "error", "brier"):
-            assert getattr(found, name) == pytest.approx(getattr(wanted, name)), name
-        assert [(each.low, each.outcomes) for each in found.bins] == [(each.low, each.outcomes) for each in wanted.bins]
-        assert (found.p_value < 1e-6) == (found.version == CANDIDATE)
+    for version, each in scores.items():
+        labels = (rng.random(502) < each).astype(float)
+        told = [
+            Outcome(prediction_id=f"{version}-{n}", version=version, epoch=1, score=float(score), label=label)
+            for n, (score, label) in enumerate([*zip(each, labels.tolist(), strict=True), *odd])
+        ]
+        assert await inside.controller.record(MODEL, tuple(told)) == len(told)
+        wanted = Reliability()
+        wanted.update(each, labels)
+        np.testing.assert_allclose(known(inside)[version].sums, wanted.sums, atol=1e-9)
+    assert sorted(known(inside)) == sorted(scores)
 
 
-async def test_calibration_of_a_model_that_is_none_is_refused(inside: Inside) -> None:
+def test_reliability_of_a_model_that_is_none_is_refused(inside: Inside) -> None:
     with pytest.raises(ModelNotFound):
-        await inside.controller.calibration("nobody")
+        Outcomes(inside.database, lambda: 0).reliability("nobody")
