@@ -49,23 +49,27 @@ class Told:
 
     def read(self, span: Span) -> Profile:
         """The reference, of the span's hours if it can be. Raises: ArtifactCorrupt, InvalidInput: no such slice."""
-        whole = self._whole()
+        return self.whole().over(span.from_unix_ms / 1000, span.to_unix_ms / 1000)
+
+    def whole(self) -> Profile:
+        """The reference of all hours. Raises: as `read`."""
+        stored = self._stored()
         if not self.slice:
-            return whole.over(span.from_unix_ms / 1000, span.to_unix_ms / 1000)
+            return stored
         try:
-            return whole.of_slice(self.slice)
+            return stored.of_slice(self.slice)
         except KeyError:
-            there = ", ".join(each.name for each in whole.slices) or "none"
+            there = ", ".join(each.name for each in stored.slices) or "none"
             raise InvalidInput(f"slice {self.slice!r} of version {self.version}: it has {there}") from None
 
     def slices(self) -> tuple[SliceDrift, ...]:
         """Those that the version has: their rows and alarms are not known here."""
-        return tuple(SliceDrift(name=each.name, rows=0, reference_rows=each.rows) for each in self._whole().slices)
+        return tuple(SliceDrift(name=each.name, rows=0, reference_rows=each.rows) for each in self._stored().slices)
 
     def reference(self) -> str:
-        return self._whole().reference
+        return self._stored().reference
 
-    def _whole(self) -> Profile:
+    def _stored(self) -> Profile:
         try:
             return Profile.from_bytes(self.profile)
         except ValueError as error:
@@ -93,7 +97,7 @@ def detailed(
     chosen = _chosen(asked, [monitor.name for monitor in profile.monitors])
     effects = rings.design_effects(rings.latest()) if rings is not None and not policy.design_effect else None
     evidence = _evidence(profile, counted, policy, drift.alpha, effects)
-    more = zip(evidence, _history(asked, profile, told, span, rings), strict=True)
+    more = zip(evidence, _history(asked, told, span, rings), strict=True)
     monitors = [
         dataclasses.replace(found, **evidence, history=points, **(_drawn(*counts) if asked.with_counts else {}))
         for found, counts, (evidence, points) in zip(drift.monitors, counted, more, strict=True)
@@ -150,9 +154,8 @@ def _evidence(
     return [{"p_value": float(p), "listed": bool(is_listed)} for p, is_listed in zip(p_values, listed, strict=True)]
 
 
-def _history(
-    asked: Question, profile: Profile, told: Told, span: Span, rings: VersionWindows | None
-) -> list[tuple[DriftPoint, ...]]:
+def _history(asked: Question, told: Told, span: Span, rings: VersionWindows | None) -> list[tuple[DriftPoint, ...]]:
+    profile = told.whole()
     if not asked.points:
         return [() for _ in profile.monitors]
     farther = rings is not None and 1000 * rings.reach_s > span.to_unix_ms - span.from_unix_ms

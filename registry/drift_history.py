@@ -1,4 +1,4 @@
-"""Drift over time: a span in stretches, each of them one window of every monitor."""
+"""Drift over time: a span in stretches, each one window of every monitor, held against the reference of its hours."""
 
 import math
 from collections.abc import Sequence
@@ -21,9 +21,10 @@ ROWS_A_GROUP = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stretches:
-    """Counts (stretches, slots) and the Unix millisecond each begins at."""
+    """Counts (stretches, slots), the Unix millisecond each begins at, and how long each is."""
 
     from_unix_ms: tuple[int, ...]
+    length_s: float
     counts: NDArray[np.int64]
 
 
@@ -35,7 +36,7 @@ def of_ticks(ticks: Sequence[DriftTick], span: Span, points: int, slots: int) ->
         if span.holds(tick) and len(tick.counts) == 8 * slots:
             counts[(start_unix_ms(tick) - span.from_unix_ms) * points // length] += np.frombuffer(tick.counts, "<i8")
     starts = tuple(span.from_unix_ms + length * number // points for number in range(points))
-    return Stretches(from_unix_ms=starts, counts=counts)
+    return Stretches(from_unix_ms=starts, length_s=length / points / 1000, counts=counts)
 
 
 def of_rings(held: VersionWindows, points: int) -> Stretches:
@@ -46,27 +47,36 @@ def of_rings(held: VersionWindows, points: int) -> Stretches:
     windows = [held.windows.window(end, together, held.level) for end in ends]
     return Stretches(
         from_unix_ms=tuple(round(1000 * window.from_s) for window in windows),
+        length_s=windows[0].to_s - windows[0].from_s,
         counts=np.stack([window.counts for window in windows]),
     )
 
 
 def history(profile: Profile, stretches: Stretches) -> list[tuple[DriftPoint, ...]]:
     """Points of each monitor; PSI without its bias, 0 where that leaves nothing."""
-    ends = np.cumsum([monitor.slots for monitor in profile.monitors])
-    columns = np.split(stretches.counts, ends[:-1], axis=1) if profile.monitors else []
-    return [
-        _points(monitor, counts, stretches.from_unix_ms)
-        for monitor, counts in zip(profile.monitors, columns, strict=True)
-    ]
+    if not profile.monitors:
+        return []
+    ends = np.cumsum([monitor.slots for monitor in profile.monitors])[:-1]
+    old, new = (np.split(counts, ends, axis=1) for counts in (_references(profile, stretches), stretches.counts))
+    return [_points(*each, stretches.from_unix_ms) for each in zip(profile.monitors, old, new, strict=True)]
 
 
-def _points(monitor: Monitor, counts: NDArray[np.int64], starts: tuple[int, ...]) -> tuple[DriftPoint, ...]:
-    reference, there = monitor.counts[:-1], counts[:, :-1]
-    n, rows, m = there.sum(1), counts.sum(1), int(reference.sum())
-    labels = coarsen(reference, GROUPS)
-    old = np.bincount(labels, reference).astype(np.int64)
-    new = np.stack([np.bincount(labels, window) for window in there]).astype(np.int64)
-    bias = labels[-1] / deviance.effective(max(1, m), n)
+def _references(profile: Profile, stretches: Stretches) -> NDArray[np.int64]:
+    """Counts (stretches, slots), or (1, slots) where they are the same of all hours."""
+    if not profile.hours:
+        return profile.counts()[np.newaxis]
+    starts = [start / 1000 for start in stretches.from_unix_ms]
+    return np.stack([profile.over(start, start + stretches.length_s).counts() for start in starts])
+
+
+def _points(
+    monitor: Monitor, references: NDArray[np.int64], counts: NDArray[np.int64], starts: tuple[int, ...]
+) -> tuple[DriftPoint, ...]:
+    reference, there = references[:, :-1], counts[:, :-1]
+    n, rows, m = there.sum(1), counts.sum(1), reference.sum(1)
+    labels = coarsen(monitor.counts[:-1], GROUPS)
+    old, new = (np.stack([np.bincount(labels, each) for each in sums]).astype(np.int64) for sums in (reference, there))
+    bias = labels[-1] / deviance.effective(np.maximum(1, m).astype(np.float64), n)
     psi = np.where(n >= ROWS_A_GROUP * GROUPS, np.maximum(0, deviance.psi(old, new) - bias), np.nan)
     ks = np.where(n >= KS_ROWS, deviance.ks(reference, there), np.nan)
     missing = np.where(rows > 0, counts[:, -1] / np.maximum(rows, 1), np.nan)

@@ -16,7 +16,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-STATISTICS = 3  # tests of a monitor at each look: PSI's, KS's, that of missing values
+STATISTICS = 3  # tests of a monitor at each look: PSI's, KS's or that of new names, that of missing values
 CALIBRATION = "score calibration"  # what the alarm about outcomes is called, among the monitors
 MONTH_S = 30 * 86_400.0
 

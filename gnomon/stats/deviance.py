@@ -22,7 +22,7 @@ MEAN_OF_KOLMOGOROV = 0.868731  # sqrt(pi/2) ln 2: what sqrt(n m/(n+m)) KS is on 
 
 
 def psi(reference: Counts, windows: Counts) -> Numbers:
-    """PSI (...) of `windows` (..., groups) against `reference` (groups,), half a value added to each group."""
+    """PSI (...) of `windows` (..., groups) against `reference` (groups,) or (..., groups), half a value more in all."""
     groups = reference.shape[-1]
     p = (reference + 0.5) / (reference.sum(-1, keepdims=True) + groups / 2)
     q = (windows + 0.5) / (windows.sum(-1, keepdims=True) + groups / 2)
@@ -50,7 +50,7 @@ def deviance_p_value(reference: Counts, windows: Counts, design_effect: float = 
 def ks(reference: Counts, windows: Counts) -> Numbers:
     """Kolmogorov-Smirnov distance (...) at the edges of the bins of `windows` (..., bins): at most the exact one."""
     ours = np.cumsum(windows, axis=-1) / np.maximum(windows.sum(-1, keepdims=True), 1)
-    theirs = np.cumsum(reference, axis=-1) / max(1, int(reference.sum()))
+    theirs = np.cumsum(reference, axis=-1) / np.maximum(reference.sum(-1, keepdims=True), 1)
     distance: Numbers = np.abs(ours - theirs).max(-1)
     return distance
 

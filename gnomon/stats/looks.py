@@ -1,9 +1,9 @@
 """One look at a window: effects, evidence, and on which side of the bar each monitor is.
 
 Above it: there is evidence (p below the level) of an effect above its tolerance: the lower confidence bound of PSI or
-of KS, or a share of missing values that moved by more. Below it: the effects without their bias are under a part of
-the tolerances. Between them, and where there are too few rows, an alarm stays as it is: silence neither raises nor
-clears.
+of KS, a share of missing values that moved by more, or that of new names, which have no KS. Below it: the effects
+without their bias are under a part of the tolerances. Between them, and where there are too few rows, an alarm stays as
+it is: silence neither raises nor clears.
 """
 
 import dataclasses
@@ -52,6 +52,7 @@ def thresholds(
 class Finding:
     """One look at one monitor: effects, evidence, and where it stands. What too few rows cannot tell is NaN.
 
+    `new_share` is of names that the reference does not have, `new_reference` what a clean window has of them.
     `psi` and `ks` are biased upwards by chance, `psi_corrected` and `ks_corrected` are not, `psi_lower` and `ks_lower`
     are lower confidence bounds at the level of the test. `p_value` is that of no drift at all, over all statistics.
     """
@@ -69,6 +70,8 @@ class Finding:
     ks_lower: float = math.nan
     missing_share: float = math.nan
     missing_reference: float = math.nan
+    new_share: float = math.nan
+    new_reference: float = math.nan
     reason: str = ""
 
 
@@ -125,12 +128,16 @@ def look_at(monitor: Monitor, window: NDArray[np.int64], rule: Rule) -> Finding:
 
 
 def _missing(monitor: Monitor, window: NDArray[np.int64], rows: int, rule: Rule) -> dict[str, Any]:
-    of_reference = int(monitor.counts[-1]), int(monitor.counts.sum())
-    worth = round(int(window[-1]) / rule.design_effect), max(1, round(rows / rule.design_effect))
+    return _share("missing", (int(monitor.counts[-1]), int(monitor.counts.sum())), (int(window[-1]), rows), rule)
+
+
+def _share(what: str, reference: tuple[int, int], window: tuple[int, int], rule: Rule) -> dict[str, Any]:
+    """Of (marked, rows) of each side."""
+    marked, rows = (round(each / rule.design_effect) for each in window)
     return {
-        "missing_share": int(window[-1]) / rows,
-        "missing_reference": of_reference[0] / of_reference[1],
-        "p_missing": missing(of_reference, (min(worth), worth[1])),
+        f"{what}_share": window[0] / window[1],
+        f"{what}_reference": reference[0] / reference[1],
+        f"p_{what}": missing(reference, (min(marked, max(1, rows)), max(1, rows))),
     }
 
 
@@ -147,8 +154,9 @@ def _distances(monitor: Monitor, window: NDArray[np.int64], n: int, rule: Rule) 
         "psi_lower": deviance.noncentrality(psi * rows, degrees, rule.level) / rows,
         "p_psi": float(deviance.deviance_p_value(old, new, rule.design_effect)),
     }
-    if monitor.kind == "categorical":  # names have no order
-        return distances
+    if monitor.categories is not None:  # names have no order
+        unseen = int(window[monitor.categories.unseen])
+        return distances | _share("new", (min(monitor.categories.once, m), m), (unseen, n), rule)
     ks = float(deviance.ks(reference, window))
     return distances | {
         "ks": ks,
@@ -159,7 +167,7 @@ def _distances(monitor: Monitor, window: NDArray[np.int64], n: int, rule: Rule) 
 
 
 def _finding(monitor: Monitor, rows: int, rule: Rule, numbers: dict[str, Any]) -> Finding:
-    p_values = {name: numbers.pop(f"p_{name}", 1.0) for name in ("psi", "ks", "missing")}
+    p_values = {name: numbers.pop(f"p_{name}", 1.0) for name in ("psi", "ks", "missing", "new")}
     found = Finding(
         name=monitor.name,
         is_score=monitor.is_score,
@@ -175,7 +183,7 @@ def _finding(monitor: Monitor, rows: int, rule: Rule, numbers: dict[str, Any]) -
 
 def _reasons(found: Finding, rule: Rule, p_values: dict[str, float]) -> list[str]:
     tolerance, reasons = rule.tolerance, []
-    p_psi, p_ks, p_missing = p_values.values()
+    p_psi, p_ks, p_missing, p_new = p_values.values()
     if p_psi < rule.level and found.psi_lower > tolerance.psi:
         reasons.append(f"PSI {found.psi:.3f}, at least {found.psi_lower:.3f} > {tolerance.psi:g} (p = {p_psi:.1e})")
     if p_ks < rule.level and found.ks_lower > tolerance.ks:
@@ -184,15 +192,20 @@ def _reasons(found: Finding, rule: Rule, p_values: dict[str, float]) -> list[str
     if p_missing < rule.level and moved > tolerance.missing:
         shares = f"{found.missing_share:.1%} missing against {found.missing_reference:.1%}"
         reasons.append(f"{shares}, {moved:.3f} > {tolerance.missing:g} (p = {p_missing:.1e})")
+    more = found.new_share - found.new_reference
+    if p_new < rule.level and more > tolerance.missing:
+        shares = f"{found.new_share:.1%} new values against {found.new_reference:.1%}"
+        reasons.append(f"{shares}, {more:.3f} > {tolerance.missing:g} (p = {p_new:.1e})")
     return reasons
 
 
 def _is_calm(found: Finding, rule: Rule) -> bool:
     """Under the lower bar with all that is known; a column that is missing altogether has no distance to be over."""
     part, tolerance = rule.clear, rule.tolerance
-    moved = abs(found.missing_share - found.missing_reference)
-    distances = not (found.psi_corrected > part * tolerance.psi or found.ks_corrected > part * tolerance.ks)
-    return distances and moved <= part * tolerance.missing
+    moved = abs(found.missing_share - found.missing_reference) > part * tolerance.missing
+    more = found.new_share - found.new_reference > part * tolerance.missing
+    apart = found.psi_corrected > part * tolerance.psi or found.ks_corrected > part * tolerance.ks
+    return not (apart or moved or more)
 
 
 def _calm_reason(found: Finding, rule: Rule) -> str:

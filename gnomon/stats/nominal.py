@@ -87,6 +87,7 @@ def new_share(monitor: Monitor, window: Counts) -> ShareResult:
     """Of values that the reference does not have, among the values of a categorical monitor's `window` (slots,).
 
     What a clean window has of them is estimated by Good and Turing: as many as there are values the reference has once.
+    In a part of the reference, an hour's or a slice's, that is too many: what is new there is found later.
 
     Raises:
         NotEnoughSamples: no values on a side.
@@ -94,8 +95,8 @@ def new_share(monitor: Monitor, window: Counts) -> ShareResult:
     """
     if monitor.categories is None:
         raise ValueError(f"monitor {monitor.name!r} is of numbers: its values outside the reference are below or above")
-    new = int(window[monitor.categories.unseen])
-    return _share((monitor.categories.once, int(monitor.counts[:-1].sum())), (new, int(window[:-1].sum())))
+    new, rows = int(window[monitor.categories.unseen]), int(monitor.counts[:-1].sum())
+    return _share((min(monitor.categories.once, rows), rows), (new, int(window[:-1].sum())))
 
 
 def outside(monitor: Monitor, window: Counts) -> OutsideResult:

@@ -1,5 +1,6 @@
 """A reference by hour of the week: the loop holds a night against nights, and an answer does."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -39,3 +40,24 @@ async def test_a_night_is_held_against_nights(
     drift = await watching.answers.answer(Question(model="m"))
     assert drift.monitors[0].alarmed == bool(told)
     watching.close()
+
+
+async def test_the_line_of_psi_holds_each_stretch_against_its_own_hours(tmp_path: Path) -> None:
+    """The cold hour and the one after, as usual: without hours the first would look far away, the second not."""
+    whole = Profile.fit(load(TIMES), names=["load"], tensor="x", by_hour_of_week=TIMES)
+    binner, lines = Binner(whole), {}
+    for name, profile in (("hours", whole), ("whole", dataclasses.replace(whole, hours=()))):
+        watching = Watching(tmp_path / name, profile)
+        watching.now_s = NIGHT_S + 7_200
+        ticks = tuple(
+            counted(binner, load(np.full(2_000, at)), int(at // TICK_S), TICK_S, "")
+            for at in (NIGHT_S + 1_800, NIGHT_S + 5_400)
+        )
+        told_ms = int(watching.now_s * 1000)
+        watching.stats.report(StatsReport(gateway_id="g1", ticks=ticks, told_through_unix_ms=told_ms))
+        from_ms = int(NIGHT_S * 1000)
+        drift = await watching.answers.answer(Question(model="m", points=2, from_unix_ms=from_ms))
+        lines[name] = [point.psi for point in drift.monitors[0].history]
+        watching.close()
+    assert max(lines["hours"]) < 0.1
+    assert lines["whole"][0] > 1

@@ -100,3 +100,36 @@ def test_names_have_no_order_and_no_ks():
     (calm,) = look(profile, profile.counts(), RULE)
     assert calm.bar is Bar.BELOW
     assert "KS" not in calm.reason
+
+
+def names(rng, rows, new):
+    """Of a hundred common names and of three thousand, most of which the reference has once or not at all."""
+    common = rng.zipf(1.6, rows).clip(1, 100)
+    rare = rng.integers(1_000, 4_000, rows)
+    column = np.where(rng.random(rows) < 0.04, rare, common).astype("U6")
+    column[: round(new * rows)] = "stranger"
+    return column
+
+
+@pytest.mark.parametrize(("new", "bar"), [(0.0, Bar.BELOW), (0.015, Bar.BETWEEN), (0.06, Bar.ABOVE)])
+def test_names_that_the_reference_does_not_have(new, bar):
+    rng = np.random.default_rng(10)
+    profile = Profile.fit({"city": names(rng, 20_000, 0)})
+    assert profile.monitors[0].categories.once > 100
+    window = Sketch(profile)
+    window.update({"city": names(rng, 20_000, new)})
+    (found,) = look(profile, window.counts, RULE)
+    assert found.new_share - found.new_reference == pytest.approx(new, abs=0.008)
+    assert found.bar is bar
+    assert (f"{found.new_share:.1%} new values against" in found.reason) == (bar is Bar.ABOVE)
+
+
+def test_a_part_of_the_reference_may_have_fewer_rows_than_names_that_are_there_once():
+    rng = np.random.default_rng(11)
+    ids, hours = rng.permutation(4_000), np.repeat([0, 3_600], 2_000)
+    part = Profile.fit({"id": ids}, categorical=["id"], by_hour_of_week=hours).at(0)
+    assert part.monitors[0].categories.once > part.rows
+    window = Sketch(part)
+    window.update({"id": rng.permutation(600)})
+    assert window.new_categories()["id"].reference == 1.0
+    assert look(part, window.counts, RULE)
