@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.model_months import BINS, DAYS, NIGHT, SLOT_S, SLOTS, Counts, Month, World, month
-from gnomon.stats import Budget, Tolerance, deviance, thresholds
+from bench.model_months import DAYS, NIGHT, SLOT_S, SLOTS, Counts, Month, World, month
+from gnomon.stats import Budget, Tolerance, deviance, slices, thresholds
 from gnomon.stats.alarms import STATISTICS
 from gnomon.stats.looks import MIN_ROWS
 from gnomon.stats.shares import share_p_value
@@ -27,6 +27,7 @@ from gnomon.stats.two_sample import MANY_ROWS
 
 FEATURES = 100
 SHIFT = 0.25
+SHARES = (0.4, 0.3, 0.2, 0.1)  # of the rows, of each slice
 BUDGET = Budget()
 MINUTE_S = 60.0
 
@@ -84,8 +85,13 @@ class Views:
         return share_p_value(self.missing, self.missing + self.n, absent, absent + self.m)
 
     def _grouped(self, counts: Counts) -> Counts:
-        grouped: Counts = counts.reshape(*counts.shape[:-1], self.groups, BINS // self.groups).sum(-1)
-        return grouped
+        return joined(counts, self.groups)
+
+
+def joined(counts: Counts, groups: int) -> Counts:
+    """Counts (..., groups) of neighbouring bins."""
+    sums: Counts = counts.reshape(*counts.shape[:-1], groups, counts.shape[-1] // groups).sum(-1)
+    return sums
 
 
 def days(simulated: Month) -> Views:
@@ -124,6 +130,14 @@ def days_against_a_night(simulated: Month) -> Views:
     return dataclasses.replace(days(simulated), **one_night)
 
 
+def days_of_a_slice(simulated: Month) -> Views:
+    """As `days`, in the bins of slices."""
+    whole = days(simulated)
+    return dataclasses.replace(
+        whole, windows=joined(whole.windows, slices.BINS), reference=joined(whole.reference, slices.BINS)
+    )
+
+
 def _sliding(counts: Counts) -> Counts:
     """Sums (looks - SLOTS + 1, …) of as many neighbouring sub-windows as a day has."""
     total = counts[: len(counts) - SLOTS + 1].copy()
@@ -132,9 +146,9 @@ def _sliding(counts: Counts) -> Counts:
     return total
 
 
-def budgeted(tolerance: Tolerance, look_s: float = SLOT_S) -> Judge:
+def budgeted(tolerance: Tolerance, look_s: float = SLOT_S, monitors: int = FEATURES) -> Judge:
     """Our rule: evidence at the level of the budget, and a lower bound of the effect above its tolerance."""
-    level = BUDGET.level(STATISTICS * FEATURES, look_s)
+    level = BUDGET.level(STATISTICS * monitors, look_s)
 
     def judge(views: Views) -> Above:
         candidates = (views.deviance_p_value < level) | (views.ks_p_value < level)
@@ -164,14 +178,16 @@ def _moved(views: Views) -> NDArray[np.float64]:
     return moved
 
 
-EVIDENCE = budgeted(Tolerance(psi=0, ks=0, missing=0))
-ALARM = budgeted(Tolerance())
+BUDGETED = {
+    "budget, evidence alone": Tolerance(psi=0, ks=0, missing=0),
+    "budget, evidence and effect": Tolerance(),
+}
+EVIDENCE, ALARM = map(budgeted, BUDGETED.values())
 RULES: dict[str, Judge] = {
     "PSI > 0.1": lambda views: views.psi > 0.1,
     "PSI > 0.2": lambda views: views.psi > 0.2,
     "KS p < 0.05": lambda views: views.ks_p_value < 0.05,
-    "budget, evidence alone": EVIDENCE,
-    "budget, evidence and effect": ALARM,
+    **dict(zip(BUDGETED, (EVIDENCE, ALARM), strict=True)),
 }
 VIEWS: dict[str, Look] = {"a day, of whole days": days, "3 hours, of these hours": by_time_of_day}
 NAIVE: dict[str, Look] = {"3 hours, of whole days": hours_against_days, "a day, of one night": days_against_a_night}
@@ -188,6 +204,16 @@ def count(world: World, views: dict[str, Look], seed: int) -> Counts:
     simulated = month(world, np.random.default_rng(seed))
     looked = [view(simulated) for view in views.values()]
     return np.array([[alarms(rule(look)) for rule in RULES.values()] for look in looked])
+
+
+def count_sliced(world: World, seed: int) -> Counts:
+    """False alarms (1, rules) in one month of a model and its slices, which share the budget. They are drawn each by
+    itself: how alike they are changes no mean."""
+    rng = np.random.default_rng(seed)
+    looked = [days(month(world, rng)), *(days_of_a_slice(month(world, rng, share=share)) for share in SHARES)]
+    monitors = FEATURES * len(looked)
+    rules = RULES | {name: budgeted(tolerance, monitors=monitors) for name, tolerance in BUDGETED.items()}
+    return np.array([[sum(alarms(rule(look)) for look in looked) for rule in rules.values()]])
 
 
 def rows_until_found(world: World, seed: int) -> tuple[float, float]:
@@ -209,9 +235,9 @@ def rows_until_found(world: World, seed: int) -> tuple[float, float]:
     return found[0], found[1]
 
 
-def _months(world: World, views: dict[str, Look], seeds: range) -> Counts:
+def _months(counted: Callable[[int], Counts], seeds: range) -> Counts:
     with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="months") as pool:
-        return np.stack(list(pool.map(functools.partial(count, world, views), seeds)))
+        return np.stack(list(pool.map(counted, seeds)))
 
 
 def _print(title: str, views: Sequence[str], counts: Counts) -> None:
@@ -229,13 +255,19 @@ def main() -> None:
     began_s = time.perf_counter()
     world = World(features=FEATURES)
     print(f"{DAYS} days a month, a look every {SLOT_S / 3600:g} hours; level {BUDGET.level(300, SLOT_S):.1e}")
-    _print(f"{world.rows_a_day} rows a day, {months} months", list(VIEWS), _months(world, VIEWS, range(months)))
+    counted = _months(functools.partial(count, world, VIEWS), range(months))
+    _print(f"{world.rows_a_day} rows a day, {months} months", list(VIEWS), counted)
     for rows in (200, 1_000):
         small = dataclasses.replace(world, rows_a_day=rows)
         some = range(1_000, 1_000 + months // 5)
-        _print(f"{rows} rows a day, {len(some)} months", list(VIEWS)[:1], _months(small, _first(VIEWS), some))
+        counted = _months(functools.partial(count, small, _first(VIEWS)), some)
+        _print(f"{rows} rows a day, {len(some)} months", list(VIEWS)[:1], counted)
     few = range(2_000, 2_000 + max(1, months // 60))
-    _print(f"references that do not fit, {len(few)} months", list(NAIVE), _months(world, NAIVE, few))
+    counted = _months(functools.partial(count, world, NAIVE), few)
+    _print(f"references that do not fit, {len(few)} months", list(NAIVE), counted)
+    some = range(4_000, 4_000 + months // 5)
+    sliced = _months(functools.partial(count_sliced, world), some)
+    _print(f"with slices of {', '.join(f'{each:.0%}' for each in SHARES)}, {len(some)} months", list(VIEWS)[:1], sliced)
     one = dataclasses.replace(world, features=1)
     found = np.array([rows_until_found(one, seed) for seed in range(3_000, 3_000 + months)])
     print(

@@ -56,26 +56,32 @@ def traffic() -> Numbers:
     return normal
 
 
-def month(world: World, rng: np.random.Generator, *, shift: float = 0.0, shifted_from: int = 0) -> Month:
-    """A model's month. `shift` moves the mean of the first feature from a sub-window on, in standard deviations."""
+def month(
+    world: World, rng: np.random.Generator, *, shift: float = 0.0, shifted_from: int = 0, share: float = 1.0
+) -> Month:
+    """A model's month. `shift` moves the mean of the first feature from a sub-window on, in standard deviations.
+
+    With a `share` it is that of a slice with so many of the rows: the bins are those of the whole.
+    """
     phases = rng.random(world.features)
     means = SWING * np.sin(2 * np.pi * (np.arange(SLOTS)[:, np.newaxis] / SLOTS - phases))
     edges = _edges(means, world, rng)
-    rows = world.rows_a_day * traffic()[:, np.newaxis, np.newaxis]
+    rows = share * world.rows_a_day * traffic()[:, np.newaxis, np.newaxis]
+    reference = share * world.reference_rows * traffic()[:, np.newaxis, np.newaxis]
     masses = _masses(edges, means)
     looks = np.arange(DAYS * SLOTS) % SLOTS
     rates = (rows * masses)[looks]
     if shift:
         moved = _masses(edges[:1], means[:, :1] + shift)
         rates[shifted_from:, :1] = (rows * moved)[looks[shifted_from:]]
-    by_slot = rng.poisson(world.reference_rows * traffic()[:, np.newaxis, np.newaxis] * masses)
+    by_slot = rng.poisson(reference * masses)
     absent = (rows[:, :, 0] * MISSING)[looks] * np.ones(world.features)
     return Month(
-        reference=_reference(world),
+        reference=_reference(world) if share == 1 else by_slot.sum(0),
         by_slot=by_slot,
         windows=rng.poisson(rates).astype(np.int32),
         missing=rng.poisson(absent),
-        missing_by_slot=rng.poisson(world.reference_rows * MISSING * traffic()[:, np.newaxis], (SLOTS, world.features)),
+        missing_by_slot=rng.poisson(reference[:, :, 0] * MISSING, (SLOTS, world.features)),
     )
 
 

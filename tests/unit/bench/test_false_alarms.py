@@ -52,6 +52,18 @@ def test_a_shift_is_found_by_the_thresholds_of_the_library():
     assert ALARM(view)[0, 0]
 
 
+def test_a_slice_has_its_part_of_the_rows_and_of_the_budget():
+    part = month(WORLD, np.random.default_rng(7), share=0.1)
+    assert part.windows.sum() == pytest.approx(0.1 * 4_000 * DAYS * 3, rel=0.05)
+    assert part.reference.sum() == pytest.approx(0.1 * 50_000 * 3, rel=0.05)
+    looked = false_alarms.days_of_a_slice(part)
+    assert looked.windows.shape[-1] == looked.reference.shape[-1] == 40
+    assert np.array_equal(looked.windows[3, 1, 2], part.windows[3 : 3 + SLOTS, 1, 12:18].sum())
+    counted = false_alarms.count_sliced(World(features=2, rows_a_day=2_000), 8)
+    assert counted.shape == (1, len(RULES))
+    assert counted[0, -1] == 0
+
+
 def test_an_alarm_is_counted_once_for_as_long_as_it_stands():
     above = np.array([[1, 0], [1, 1], [0, 1], [1, 0]], bool)
     assert alarms(above) == 3
