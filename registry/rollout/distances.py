@@ -7,10 +7,14 @@ calls, so whatever changes with time changes both alike; over several steps it w
 Missing values are left out. Calls that name a version are among the counts.
 """
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gnomon.evidence import DriftTick
 from gnomon.plan import fail_at
@@ -24,7 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apart:
-    """Lower bounds of the widest distances over all columns, and which column they are of."""
+    """Lower bounds of the widest distances over all columns, and which column they are of.
+
+    `log_e` is ln E against no drift at all since the step began, of inputs: the mean of E over all of them.
+    """
 
     rows: int = 0  # of the candidate in the step
     beside: int = 0  # of what it is compared with
@@ -32,6 +39,7 @@ class Apart:
     psi_of: str = ""
     ks: float = 0.0
     ks_of: str = ""
+    log_e: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +92,7 @@ def scores_apart(ours: Arm, theirs: Arm, since_unix_ms: int, alpha: float) -> Ap
     pairs = [
         (monitor.name, theirs_by_name[monitor.name], binned, cut_by[monitor.name])
         for monitor, binned in _columns(ours, since_unix_ms)
-        if monitor.is_score and monitor.name in theirs_by_name
+        if monitor.is_score and monitor.name in theirs_by_name and monitor.categories is None
     ]
     return _widest(pairs, alpha)
 
@@ -92,7 +100,17 @@ def scores_apart(ours: Arm, theirs: Arm, since_unix_ms: int, alpha: float) -> Ap
 def inputs_apart(ours: Arm, since_unix_ms: int, alpha: float) -> Apart:
     """Inputs of the candidate beside its training data. CPU-bound, some milliseconds an input."""
     columns = [(monitor, binned) for monitor, binned in _columns(ours, since_unix_ms) if not monitor.is_score]
-    return _widest([(m.name, _reference(m), binned, _reference(m)) for m, binned in columns], alpha)
+    widest = _widest([(m.name, _reference(m), binned, _reference(m)) for m, binned in columns], alpha)
+    return dataclasses.replace(widest, log_e=_log_e([(binned, _reference(m)) for m, binned in columns]))
+
+
+def _log_e(columns: list[tuple[Binned, Binned]]) -> float:
+    """Of columns of (ours, the reference): a mean of e-values is one, however they depend on each other."""
+    from gnomon.stats.polya import polya_log_e  # brings scipy, which a registry without rollouts need not load
+
+    found = [polya_log_e(ours.counts, reference.counts) for ours, reference in columns if reference.rows]
+    top = max(found, default=0.0)
+    return top + math.log(sum(math.exp(each - top) for each in found) / len(found)) if found else 0.0
 
 
 def _widest(columns: list[tuple[str, Binned, Binned, Binned]], alpha: float) -> Apart:
@@ -113,10 +131,16 @@ def _columns(arm: Arm, since_unix_ms: int) -> list[tuple["Monitor", Binned]]:
     ticks = [tick for tick in arm.ticks if start_unix_ms(tick) >= since_unix_ms]
     counts = summed(fitting(ticks, arm.profile.slots), arm.profile.slots)
     return [
-        (monitor, Binned(edges=monitor.edges, counts=window[:-1]))
+        (monitor, _binned(monitor, window))
         for monitor, window in zip(arm.profile.monitors, arm.profile.split(counts), strict=True)
     ]
 
 
 def _reference(monitor: "Monitor") -> Binned:
-    return Binned(edges=monitor.edges, counts=monitor.counts[:-1])
+    return _binned(monitor, monitor.counts)
+
+
+def _binned(monitor: "Monitor", counts: NDArray[np.int64]) -> Binned:
+    """Of names the slots stand for values, commonest first: their PSI does not mind which order they have."""
+    edges = monitor.edges if monitor.categories is None else np.arange(1, len(counts) - 1, dtype=np.float32)
+    return Binned(edges=edges, counts=counts[:-1])

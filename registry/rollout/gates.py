@@ -158,6 +158,9 @@ def _far(gate: str, what: str, apart: Apart, kind: str, limit: float, bar: Bar) 
     least, column = (apart.psi, apart.psi_of) if kind == "psi" else (apart.ks, apart.ks_of)
     words = f"{what} is at least {least:.3f}{f' ({column})' if column else ''}; at most {limit:g} allowed"
     numbers = {"at_least": least, "column": column, "limit": limit, "rows": apart.rows, "beside": apart.beside}
+    if apart.log_e:
+        numbers["log_e_of_any"] = round(apart.log_e, 6)
+        words += f"; ln E {apart.log_e:.1f} against no drift at all"
     seen = apart.rows if apart.beside else 0  # rows that nothing stood beside compare nothing
     verdict, need = PASS, max(bar.min_calls - seen, 0)
     if least > limit:

@@ -1,6 +1,7 @@
 """Gates on distributions, from the drift counts of a running step to a verdict."""
 
 import dataclasses
+import json
 import math
 from typing import Any
 
@@ -87,6 +88,35 @@ async def test_inputs_far_from_the_training_data_stop_it(inside: Inside) -> None
     ended = await inside.look()
     assert (ended.state, ended.gate) == (RolloutState.STOPPED, "input_drift")
     assert "(amount)" in ended.reason
+    assert json.loads(ended.decisions[-1].verdicts[0].evidence_json)["log_e_of_any"] > 100
+
+
+async def test_inputs_as_in_training_leave_no_evidence_of_drift(inside: Inside) -> None:
+    await begun(inside, policy(max_input_psi=0.2))
+    answered(inside, calls())
+    ended = await inside.look()
+    assert ended.state is RolloutState.PROMOTED
+    assert json.loads(ended.latest[0].evidence_json)["log_e_of_any"] < 0
+    assert "against no drift at all" in ended.latest[0].reason
+
+
+@pytest.mark.parametrize(("weights", "state"), [((6, 3, 1), RolloutState.PROMOTED), ((1, 3, 6), RolloutState.STOPPED)])
+async def test_inputs_that_are_names_are_held_against_those_of_training(
+    inside: Inside, weights: tuple[int, ...], state: RolloutState
+) -> None:
+    def cities(rows: int, of: tuple[int, ...]) -> dict[str, np.ndarray]:
+        return {"city": RNG.choice(["Bern", "Chur", "Genf"], rows, p=np.array(of) / 10)}
+
+    named = Profile.fit(cities(4_000, (6, 3, 1)), tensor="x")
+    inside.profiles = {BASELINE: named, CANDIDATE: named}
+    await inside.start(policy(max_input_psi=0.2))
+    inside.serve()
+    sketch = Sketch(named)
+    sketch.update(cities(2_000, weights))
+    number = math.ceil((inside.now_s + 5.0) / TICK_S)
+    counts = sketch.counts.astype("<i8").tobytes()
+    inside.count(DriftTick(model=MODEL, version=CANDIDATE, tick=number, tick_s=TICK_S, rows=2_000, counts=counts))
+    assert (await inside.look()).state is state
 
 
 async def test_inputs_like_the_training_data_pass(inside: Inside) -> None:
