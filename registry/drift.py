@@ -31,6 +31,15 @@ class Span:
         return self.from_unix_ms <= start_unix_ms(tick) < self.to_unix_ms
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Counted:
+    """What is known of a span: rows, and the counts (slots,) of all monitors."""
+
+    span: Span
+    rows: int
+    counts: NDArray[np.int64]
+
+
 def start_unix_ms(tick: DriftTick) -> int:
     return round(tick.tick * tick.tick_s * 1000)
 
@@ -45,26 +54,23 @@ def drift_of(
     model: str,
     version: int,
     reference: Profile,
-    ticks: Sequence[DriftTick],
-    span: Span,
+    found: Counted,
     *,
     alpha: float,
     tolerance: float,
     ks_tolerance: float = 0.1,
 ) -> Drift:
-    """Judges the ticks of a span. CPU-bound, some milliseconds: for a thread, not for the event loop."""
+    """Judges a span. CPU-bound, some milliseconds: for a thread, not for the event loop."""
     # Imported here: it brings scipy, which a registry without drift questions need not load.
     from gnomon.stats.drift import judge
 
-    chosen = fitting([tick for tick in ticks if span.holds(tick)], reference.slots)
-    counts = summed(chosen, reference.slots)
-    verdicts = judge(reference, counts, alpha=alpha, tolerance=tolerance, ks_tolerance=ks_tolerance)
+    verdicts = judge(reference, found.counts, alpha=alpha, tolerance=tolerance, ks_tolerance=ks_tolerance)
     return Drift(
         model=model,
         version=version,
-        from_unix_ms=span.from_unix_ms,
-        to_unix_ms=span.to_unix_ms,
-        rows=sum(tick.rows for tick in chosen),
+        from_unix_ms=found.span.from_unix_ms,
+        to_unix_ms=found.span.to_unix_ms,
+        rows=found.rows,
         alpha=alpha / (STATISTICS * max(1, len(verdicts))),
         tolerance=tolerance,
         monitors=tuple(MonitorDrift(**dataclasses.asdict(verdict)) for verdict in verdicts),
@@ -78,9 +84,10 @@ def fitting(ticks: Sequence[DriftTick], slots: int) -> list[DriftTick]:
     return fitting
 
 
-def of_span(ticks: Sequence[DriftTick], span: Span, slots: int) -> NDArray[np.int64]:
-    """Counts (slots,) of the ticks of a span that fit the profile."""
-    return summed([tick for tick in ticks if span.holds(tick) and len(tick.counts) == 8 * slots], slots)
+def of_span(ticks: Sequence[DriftTick], span: Span, slots: int) -> Counted:
+    """The ticks of a span that fit the profile, added."""
+    chosen = fitting([tick for tick in ticks if span.holds(tick)], slots)
+    return Counted(span=span, rows=sum(tick.rows for tick in chosen), counts=summed(chosen, slots))
 
 
 def summed(ticks: Sequence[DriftTick], slots: int) -> NDArray[np.int64]:

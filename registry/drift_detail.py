@@ -17,7 +17,7 @@ from gnomon.stats.between import ks_between, psi_between
 from gnomon.stats.looks import Rule, look
 from gnomon.stats.profile import Monitor, Profile
 from gnomon.stats.samples import NotEnoughSamples
-from registry.drift import Span, drift_of, of_span
+from registry.drift import Counted, Span, drift_of, of_span
 from registry.drift_answers import Question
 from registry.drift_history import history, of_rings, of_ticks
 from registry.drift_windows import VersionWindows
@@ -25,7 +25,7 @@ from registry.drift_windows import VersionWindows
 LISTED_SHARE = 0.05
 OTHERS, NEW = "(others)", "(new)"  # slots of names: rarer ones of the reference, and those it does not have
 
-Counted = tuple[Monitor, NDArray[np.int64]]
+Filled = tuple[Monitor, NDArray[np.int64]]  # slots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +42,14 @@ class Told:
     def key(self) -> tuple[str, int]:
         return self.model, self.version
 
-    def counted(self, span: Span) -> list[Counted]:
-        """Each monitor with its counts of a span. Raises: as `read`."""
-        profile = self.read(span)
-        return list(zip(profile.monitors, profile.split(of_span(self.ticks, span, profile.slots)), strict=True))
+    def counted(self, span: Span) -> Counted:
+        """The ticks of a span. Raises: as `read`."""
+        return of_span(self.ticks, span, self.whole().slots)
+
+    def filled(self, found: Counted) -> list[Filled]:
+        """Each monitor with its counts. Raises: as `read`."""
+        profile = self.read(found.span)
+        return list(zip(profile.monitors, profile.split(found.counts), strict=True))
 
     def read(self, span: Span) -> Profile:
         """The reference, of the span's hours if it can be. Raises: ArtifactCorrupt, InvalidInput: no such slice."""
@@ -89,30 +93,43 @@ def detailed(
 
     Raises: ArtifactCorrupt, InvalidInput: a monitor the version does not have.
     """
-    profile, counted = told.read(span), told.counted(span)
+    found = _newest(asked, told.counted(span), rings)
+    profile, filled = told.read(found.span), told.filled(found)
     drift = drift_of(
-        asked.model, told.version, profile, told.ticks, span,
+        asked.model, told.version, profile, found,
         alpha=alpha, tolerance=policy.psi_tolerance, ks_tolerance=policy.ks_tolerance,
     )  # fmt: skip
     chosen = _chosen(asked, [monitor.name for monitor in profile.monitors])
     effects = rings.design_effects(rings.latest()) if rings is not None and not policy.design_effect else None
-    evidence = _evidence(profile, counted, policy, drift.alpha, effects)
+    evidence = _evidence(profile, filled, policy, drift.alpha, effects)
     more = zip(evidence, _history(asked, told, span, rings), strict=True)
     monitors = [
-        dataclasses.replace(found, **evidence, history=points, **(_drawn(*counts) if asked.with_counts else {}))
-        for found, counts, (evidence, points) in zip(drift.monitors, counted, more, strict=True)
-        if found.name in chosen
+        dataclasses.replace(each, **evidence, history=points, **(_drawn(*counts) if asked.with_counts else {}))
+        for each, counts, (evidence, points) in zip(drift.monitors, filled, more, strict=True)
+        if each.name in chosen
     ]
-    arms = [arm for other in others for arm in beside(other, told.version, counted, span)]
+    ours = told.filled(told.counted(span)) if others else []
+    arms = [arm for other in others for arm in beside(other, told.version, ours, span)]
     return dataclasses.replace(
         drift, monitors=tuple(monitors), arms=tuple(arms), ks_tolerance=policy.ks_tolerance, slice=asked.slice,
         slices=told.slices(), reference=told.reference(),
     )  # fmt: skip
 
 
-def beside(other: Told, stable: int, counted: Sequence[Counted], span: Span) -> list[ArmDrift]:
+def _newest(asked: Question, of_ticks: Counted, rings: VersionWindows | None) -> Counted:
+    """Where no span is asked for: the window that alarms go by, if that reaches further back, as after a restart."""
+    if rings is None or asked.from_unix_ms or asked.to_unix_ms:
+        return of_ticks
+    window = rings.latest()
+    from_ms, to_ms = round(1000 * window.from_s), round(1000 * window.to_s)
+    if window.rows <= of_ticks.rows or (of_ticks.rows and from_ms >= of_ticks.span.from_unix_ms):
+        return of_ticks
+    return Counted(span=Span(from_unix_ms=from_ms, to_unix_ms=to_ms), rows=window.rows, counts=window.counts)
+
+
+def beside(other: Told, stable: int, counted: Sequence[Filled], span: Span) -> list[ArmDrift]:
     """The monitors that another arm has by the same name as the stable one, side by side; of a shadow, its scores."""
-    theirs = {monitor.name: (monitor, window) for monitor, window in other.counted(span) if window.any()}
+    theirs = {monitor.name: (monitor, window) for monitor, window in other.filled(other.counted(span)) if window.any()}
     return [
         _arm(other.version, stable, theirs[monitor.name], (monitor, window))
         for monitor, window in counted
@@ -120,7 +137,7 @@ def beside(other: Told, stable: int, counted: Sequence[Counted], span: Span) -> 
     ]
 
 
-def _arm(version: int, against: int, ours: Counted, theirs: Counted) -> ArmDrift:
+def _arm(version: int, against: int, ours: Filled, theirs: Filled) -> ArmDrift:
     rows, rows_against = int(ours[1].sum()), int(theirs[1].sum())
     arm = ArmDrift(name=ours[0].name, version=version, against=against, rows=rows, rows_against=rows_against)
     if "categorical" in (ours[0].kind, theirs[0].kind):  # names have no order, and their slots no edges
@@ -142,7 +159,7 @@ def _chosen(asked: Question, names: Sequence[str]) -> set[str]:
 
 def _evidence(
     profile: Profile,
-    counted: Sequence[Counted],
+    counted: Sequence[Filled],
     policy: DriftPolicy,
     level: float,
     effects: NDArray[np.float64] | None,

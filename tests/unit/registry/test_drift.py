@@ -6,7 +6,7 @@ import pytest
 from gnomon.errors import ArtifactCorrupt
 from gnomon.evidence import Drift, DriftTick
 from gnomon.stats import Profile, Sketch
-from registry.drift import Span, drift_of, span_of
+from registry.drift import Span, drift_of, of_span, span_of
 from registry.drift_detail import Told
 
 rng = np.random.default_rng(7)
@@ -23,7 +23,7 @@ def tick(number: int, shift: float = 0.0, rows: int = 400) -> DriftTick:
 
 
 def judged(ticks: list[DriftTick], span: Span) -> Drift:
-    return drift_of("m", 1, PROFILE, ticks, span, alpha=1e-3, tolerance=0.1)
+    return drift_of("m", 1, PROFILE, of_span(ticks, span, PROFILE.slots), alpha=1e-3, tolerance=0.1)
 
 
 def test_what_moved_is_alarmed_and_what_stayed_is_not() -> None:

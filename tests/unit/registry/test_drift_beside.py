@@ -23,7 +23,7 @@ def told(version: int, carriers: list[str]) -> Told:
 
 def test_names_have_no_distance_between_arms() -> None:
     one, other = told(1, ["UA", "B6"]), told(2, ["UA", "B6", "new"])
-    delay, carrier = beside(other, 1, one.counted(SPAN), SPAN)
+    delay, carrier = beside(other, 1, one.filled(one.counted(SPAN)), SPAN)
     assert (delay.name, carrier.name) == ("delay", "carrier")
     assert 0 <= delay.ks_lo <= delay.ks_hi <= 1
     assert (carrier.rows, carrier.rows_against) == (600, 600)

@@ -185,6 +185,25 @@ async def test_an_alarm_outlives_the_registry(watching: Watching) -> None:
     assert watching.told()[1:] == [("CLEARED", "temperature")]
 
 
+async def test_an_answer_after_a_restart_is_of_the_window_that_alarms_go_by(watching: Watching) -> None:
+    for shift in (0.0, 1.0, 1.0):
+        await watching.minute(shift)
+    windows = watching.watch.windows("m", 1)
+    assert windows is not None
+    window = windows.latest()
+    watching.close()
+    watching.wire()
+    tick = watching.tick(1, 0.0)
+    watching.stats.report(StatsReport(gateway_id="g1", ticks=(tick,), told_through_unix_ms=int(watching.now_s * 1000)))
+    await watching.watch.look()
+    drift = await watching.answers.answer(Question(model="m"))
+    assert window.rows >= 1_100
+    assert abs(drift.rows - window.rows) <= 200, "not what little was told since"
+    assert (drift.from_unix_ms, drift.monitors[0].alarmed) == (1000 * window.from_s, True)
+    asked = await watching.answers.answer(Question(model="m", from_unix_ms=int(window.from_s * 1000)))
+    assert asked.rows == 100, "of a span, what was told since the start"
+
+
 @pytest.mark.parametrize("window_s", [60.0, 900.0], ids=["ticks", "ticks and minutes"])
 async def test_a_window_outlives_the_registry_and_counts_nothing_twice(watching: Watching, window_s: float) -> None:
     watching.book.set_policy(dataclasses.replace(POLICY, window_s=window_s))
