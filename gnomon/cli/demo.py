@@ -43,7 +43,7 @@ def tell(folder: Path, story: Story) -> None:
         try:
             for scene in (
                 scenes.first_version, scenes.held_out, scenes.good_version, scenes.broken_version, scenes.slow_version,
-                scenes.july, scenes.bad_calls, scenes.trace, scenes.books,
+                scenes.july, scenes.came_true, scenes.bad_calls, scenes.trace, scenes.books,
             ):  # fmt: skip
                 scene()
         finally:

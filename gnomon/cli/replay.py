@@ -16,11 +16,15 @@ DEADLINE_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Flights:
-    """Rows in time order: `features` (n, d) float32, `month` (n,), `tailnum` (n,), and row indexes by name."""
+    """Rows in time order: `features` (n, d) float32, `month`, `tailnum` and `late` (n,), and row indexes by name.
+
+    `late` is 1 or 0, NaN of a flight that never arrived.
+    """
 
     features: np.ndarray[Any, Any]
     month: np.ndarray[Any, Any]
     tailnum: np.ndarray[Any, Any]
+    late: np.ndarray[Any, Any]
     held_out: np.ndarray[Any, Any]
     columns: tuple[str, ...]
 
@@ -28,8 +32,9 @@ class Flights:
     def read(cls, path: Path) -> "Flights":
         with np.load(path) as file:
             return cls(
-                file["features"], file["month"], file["tailnum"], file["held_out_v1"], tuple(file["columns"].tolist())
-            )
+                file["features"], file["month"], file["tailnum"], file["label"], file["held_out_v1"],
+                tuple(file["columns"].tolist()),
+            )  # fmt: skip
 
     def of_month(self, month: int) -> np.ndarray[Any, Any]:
         """Indexes of a month's rows, ascending in time."""
@@ -45,6 +50,7 @@ class Answer:
     version: int
     arm: str
     epoch: int
+    score: float
 
 
 @dataclass
@@ -69,6 +75,7 @@ class Replay:
         self._triton = triton
         self.flights = flights
         self.tally = Tally()
+        self.answers: dict[int, Answer] = {}  # the last of each row
         self._loop = asyncio.new_event_loop()
         self._client = self._loop.run_until_complete(self._connect(target))
 
@@ -113,17 +120,18 @@ class Replay:
             self.tally.failed += 1
             self.tally.errors[f"{error.status()}: {error.message()}"] += 1
             return
-        self._count(row, result.get_response())
+        self._count(row, result)
 
-    def _count(self, row: int, response: Any) -> None:
-        parameters = response.parameters
+    def _count(self, row: int, result: Any) -> None:
+        response = result.get_response()
+        parameters, score = response.parameters, result.as_numpy(response.outputs[-1].name).flat[-1]
         answer = Answer(
             row, parameters["prediction_id"].string_param, int(response.model_version), parameters["arm"].string_param,
-            parameters["epoch"].int64_param,
+            parameters["epoch"].int64_param, float(score),
         )  # fmt: skip
         self.tally.answered += 1
         self.tally.by_arm[answer.version, answer.arm] += 1
-        self.tally.latest[answer.version, answer.arm] = answer
+        self.tally.latest[answer.version, answer.arm] = self.answers[row] = answer
 
     async def _refused(self, model: str, version: str, tensor: Any) -> str:
         self.tally.sent += 1

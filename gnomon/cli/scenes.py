@@ -13,12 +13,13 @@ from gnomon.cli.trace import values
 from gnomon.cli.training import Trainings
 from gnomon.client import GatewayClient, RegistryClient
 from gnomon.domain import RolloutState, Stage
-from gnomon.evidence import Drift
+from gnomon.evidence import Drift, Outcome, VersionCalibration
 from gnomon.rollout import Policy, Rollout
 
 APPROVER = "risk-committee"
 ACTOR = "demo"
 CHUNK = 200
+BATCH = 1_000  # outcomes in one call
 # Records: the replay waits for its readers, so that verdicts rest on counts and not on how busy the machine is.
 LAG = 250
 JULY_EVERY = 7  # one flight in so many, over the whole month
@@ -90,6 +91,29 @@ class Scenes:
         self.story.check(
             {"temp", "dewp"} <= set(drift.alarmed), f"{drift.rows} rows, alarms on temperature and dew point"
         )
+
+    def came_true(self) -> None:
+        self.story.chapter("What became of July's flights")
+        rows = self.flights.of_month(7)[::JULY_EVERY]
+        answers = [self.replay.answers[row] for row in rows.tolist() if not np.isnan(self.flights.late[row])]
+        told = [
+            Outcome(
+                prediction_id=answer.prediction_id, version=answer.version, epoch=answer.epoch, score=answer.score,
+                label=float(self.flights.late[answer.row]),
+            )
+            for answer in answers
+        ]  # fmt: skip
+        new = sum(self.registry.record_outcomes(MODEL, told[at : at + BATCH]) for at in range(0, len(told), BATCH))
+
+        def judged() -> VersionCalibration | None:
+            found = {each.version: each for each in self.registry.get_calibration(MODEL).versions}
+            return found[2] if found[2].reason else None
+
+        found: VersionCalibration = until("the registry has looked at them", judged)
+        self.story.summary["calibration"] = plain(found)
+        self.story.tell(found.reason)
+        said = f"version 2 said {found.mean_score:.1%} of them would be late, {found.share:.1%} were"
+        self.story.check(new == len(told) == found.outcomes, f"{new} flights arrived; {said}")
 
     def bad_calls(self) -> None:
         self.story.chapter("Calls that should not be answered")

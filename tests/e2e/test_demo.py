@@ -26,6 +26,8 @@ def test_the_story_holds_and_its_figures_balance(tmp_path: Path) -> None:
     assert all(rollout["reason"] and rollout["steps"] for rollout in summary["rollouts"])
     assert {"temp", "dewp"} <= set(summary["drift"]["window"])
     assert summary["drift"]["held_out"] == []
+    assert summary["calibration"]["outcomes"] > 4_000
+    assert "more came true than they said" in summary["calibration"]["reason"]
     assert summary["trace"]["rescore_equal"] is True
     assert summary["trace"]["version"] == 2
     assert summary["trace"]["approver"]
