@@ -198,7 +198,7 @@ class RegistryClient(_Client):
         return self._rollout(self._stub.ApproveStep, pb.ApproveStepRequest(model=model, reason=reason, actor=actor))
 
     def record_outcomes(self, model: str, outcomes: Iterable[Outcome]) -> int:
-        """How many of them are new. Raises: ModelNotFound."""
+        """How many of them are new. Raises: ModelNotFound, VersionNotFound."""
         told = [wire.message_of(outcome) for outcome in outcomes]
         reply = self._call(self._stub.RecordOutcomes, pb.RecordOutcomesRequest(model=model, outcomes=told))
         return int(reply.recorded)

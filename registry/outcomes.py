@@ -34,11 +34,16 @@ class Outcomes:
         self._reliability: dict[str, dict[int, Reliability]] = {}  # model → version → sums
 
     def record(self, model: str, told: Sequence[Outcome]) -> int:
-        """How many are new. Of what is too old to be kept nobody knows that, so it is not. Raises: ModelNotFound."""
+        """How many are new. Of what is too old to be kept nobody knows that, so it is not.
+
+        Raises: ModelNotFound, VersionNotFound: of one of them, and none is taken.
+        """
         self._sums.pop(model, None)
         self._reliability.pop(model, None)
         with self._database.transaction() as connection:
             versions.require_model(connection, model)
+            for number in sorted({each.version for each in told}):
+                versions.get_version(connection, model, number)
             running = rollouts.find_running(connection, model)
             epochs = set() if running is None else set(running.epochs)
             oldest = self._oldest(connection, model)

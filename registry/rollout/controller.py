@@ -113,7 +113,7 @@ class Controller:
         return await self._by_hand(self._ledger.approve, model, reason, actor)
 
     async def record(self, model: str, outcomes: tuple[Outcome, ...]) -> int:
-        """How many outcomes are new. Raises: ModelNotFound."""
+        """How many outcomes are new. Raises: ModelNotFound, VersionNotFound."""
         return await self._store.run(self._outcomes.record, model, outcomes)
 
     async def run(self, interval_s: float) -> None:

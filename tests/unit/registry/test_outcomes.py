@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gnomon.domain import Role, RolloutState
-from gnomon.errors import InvalidInput, ModelNotFound
+from gnomon.errors import InvalidInput, ModelNotFound, VersionNotFound
 from gnomon.evidence import Outcome
 from gnomon.rollout import Policy, Rollout
 from gnomon.stats.calibration import Reliability
@@ -129,6 +129,12 @@ async def test_more_ids_than_one_statement_takes(inside: Inside) -> None:
 async def test_outcomes_of_a_model_that_is_none_are_refused(inside: Inside) -> None:
     with pytest.raises(ModelNotFound):
         await inside.controller.record("nobody", ())
+
+
+async def test_outcomes_of_a_version_that_is_none_are_refused_and_none_is_taken(inside: Inside) -> None:
+    with pytest.raises(VersionNotFound, match=f"model '{MODEL}' has no version 99"):
+        await inside.controller.record(MODEL, (*told(1, BASELINE, 3, 0), *told(1, 99, 1, 0)))
+    assert known(inside) == {}
 
 
 @pytest.mark.parametrize(
