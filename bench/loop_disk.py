@@ -6,6 +6,7 @@ which a writer that competes for the disk does. Wants root and mkfs.ext4.
 
 import contextlib
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,8 @@ PIECE_BYTES = 1 << 20
 def possible() -> bool:
     """Whether this machine and this user can have one."""
     limits = all(os.access(THROTTLE / f"blkio.throttle.{name}", os.W_OK) for name in LIMITS)
-    return os.geteuid() == 0 and Path("/dev/loop-control").exists() and limits
+    tools = Path("/dev/loop-control").exists() and shutil.which("mkfs.ext4") is not None
+    return os.geteuid() == 0 and tools and limits
 
 
 class LoopDisk:

@@ -4,6 +4,7 @@ A real worker on a real file system of a few megabytes, mounted for the test; sk
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -102,6 +103,8 @@ def ext4(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir(parents=True)
     with image.open("wb") as file:
         file.truncate(64 << 20)
+    if shutil.which("mkfs.ext4") is None:
+        pytest.skip("no mkfs.ext4 on PATH")
     made = subprocess.run(["mkfs.ext4", "-q", str(image)], capture_output=True, check=False)
     if made.returncode:
         pytest.skip("no ext4 can be made here")

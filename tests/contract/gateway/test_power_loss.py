@@ -29,6 +29,8 @@ def image(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir(parents=True)
     with image.open("wb") as file:
         file.truncate(64 << 20)
+    if shutil.which("mkfs.ext4") is None:
+        pytest.skip("no mkfs.ext4 on PATH")
     if subprocess.run(["mkfs.ext4", "-q", str(image)], capture_output=True, check=False).returncode:
         pytest.skip("no ext4 can be made here")
     mount("-o", "loop,commit=300", str(image), str(folder))
