@@ -22,10 +22,10 @@ def fit_edges(values: Numbers, bins: int = BINS) -> Numbers:
     """Ascending edges for the reference `values` (n,) without NaN; bins outside of them are empty of reference.
 
     Neighbouring values share a bin while they are at most `most` rows together; a value of more (an atom) has the bin
-    [v, next(v)), which nothing else can enter. `most` is the smallest for which `bins` bins suffice, at most n/bins
-    rounded up, so that the Kolmogorov-Smirnov distance of any window is known to that share: for it, columns of many
-    atoms may have up to twice as many bins. So may columns of few distinct values, whose distribution is all jumps: of
-    up to `bins` values, each has a bin of its own.
+    [v, next(v)), which nothing else can enter. `most` is the smallest for which `bins` bins suffice, but n/bins at
+    most, so that the Kolmogorov-Smirnov distance of any window is known to 1/bins: for it, columns of many atoms, or of
+    few rows, may have up to twice as many bins. So may columns of few distinct values, whose distribution is all jumps:
+    of up to `bins` values, each has a bin of its own.
 
     The gap beside an atom may be without reference mass: it is where a value never seen before becomes visible.
     """
@@ -37,7 +37,7 @@ def fit_edges(values: Numbers, bins: int = BINS) -> Numbers:
         return np.asarray(ordered)
     atoms, weights = np.unique(ordered, return_counts=True)
     room = bins if len(atoms) > FEW * bins else 2 * bins
-    low, high = 0, -(-len(ordered) // bins)
+    low, high = 0, len(ordered) // bins
     while low < high:
         most = (low + high) // 2
         low, high = (low, most) if cuts(weights, most).sum() < room else (most + 1, high)
