@@ -160,7 +160,8 @@ class DriftWatch:
 
     def _counted(self, states: Mapping[AlarmKey, State]) -> dict[tuple[str, int, str], int]:
         """Alarms that stand, also where there are none."""
-        heard = ((*key, name) for key, whole in self._seen.items() for name in ("", *whole.slices))
+        heard = [(*key, name) for key, whole in self._seen.items() for name in ("", *whole.slices)]
+        heard += [(*key, "") for key in self._calibration]
         counted = Counter(key[:3] for key, state in states.items() if state.alarmed)
         return dict.fromkeys(heard, 0) | dict(counted)
 

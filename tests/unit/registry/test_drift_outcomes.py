@@ -85,9 +85,15 @@ async def test_a_version_without_a_profile_is_watched_by_its_outcomes(watching: 
     tell(watching, 20_000, come_true=0.3, version=without.version)
     await minutes(watching, 2)
     assert [(event.version, event.monitor) for event in watching.book.events_after("m", 0, 9)] == [(3, CALIBRATION)]
+    assert watching.watch.standing["m", 3, ""] == 1
+    tell(watching, 20_000, come_true=1.0, version=without.version)
+    await minutes(watching, 2)
+    assert watching.watch.standing["m", 3, ""] == 0
+    tell(watching, 20_000, come_true=0.3, version=without.version)
+    await minutes(watching, 2)
     watching.route(1)
     await minutes(watching, 1)
-    assert watching.told() == [("RAISED", CALIBRATION), ("CLEARED", CALIBRATION)]
+    assert watching.told() == 2 * [("RAISED", CALIBRATION), ("CLEARED", CALIBRATION)]
 
 
 async def test_versions_in_no_route_are_shown_and_not_judged(watching: Watching) -> None:
