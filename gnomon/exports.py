@@ -50,7 +50,7 @@ def connect(root: str | Path, mentioned: str | None = None) -> Any:
         raise Precondition("queries need DuckDB: pip install gnomon[query]") from None
     connection = duckdb.connect()
     try:
-        with _said():
+        with said():
             _make_views(connection, _exports_in(str(root).rstrip("/")), mentioned)
     except BaseException:
         connection.close()
@@ -60,14 +60,14 @@ def connect(root: str | Path, mentioned: str | None = None) -> Any:
 
 def query(root: str | Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """(names, rows) of what a statement gives. Raises: InvalidInput with what DuckDB says, in a line."""
-    with contextlib.closing(connect(root, sql)) as connection, _said():
+    with contextlib.closing(connect(root, sql)) as connection, said():
         found = connection.execute(sql)
         names = [column[0] for column in found.description or ()]
         return names, found.fetchall() if names else []
 
 
 @contextlib.contextmanager
-def _said() -> Iterator[None]:
+def said() -> Iterator[None]:
     """What DuckDB says, in a line."""
     import duckdb
 
@@ -89,7 +89,7 @@ def _make_views(connection: Any, root: str, mentioned: str | None) -> None:
         raise NotFound(f"no exported predictions under {root}")
     for dataset in DATASETS:
         if any(each == dataset for each, _ in models) and (mentioned is None or dataset in mentioned):
-            _view(connection, dataset, f"select * from {_files(f'{root}/{dataset}/model=*/{FILES}')}")
+            _view(connection, dataset, f"select * from {reading(f'{root}/{dataset}/model=*/{FILES}')}")
     for dataset, model in models:
         name = model if dataset == DATASETS[0] else f"{model}_{dataset}"
         _make_model(connection, f"{root}/{dataset}/model={model}/{FILES}", name, mentioned)
@@ -126,7 +126,7 @@ def _make_model(connection: Any, pattern: str, name: str, mentioned: str | None)
     names = dict.fromkeys((name, re.sub(r"\W", "_", name)))
     if mentioned is not None and not any(each in mentioned for each in names):
         return
-    files = _files(pattern)
+    files = reading(pattern)
     features = list(_features(connection, pattern, files))
     rows = f"select {', '.join(_row_columns(connection, files, features))} from {files} as call, "
     rows += "lateral (select unnest(range(call.rows)) as row) as each"
@@ -141,15 +141,15 @@ def _row_columns(connection: Any, files: str, features: list[Feature]) -> Iterat
     for column, *_ in connection.execute(f"describe select * from {files}").fetchall():
         if ABOUT_A_CALL.fullmatch(column):
             taken.add(column)
-            yield f"call.{_quoted(column)}"
+            yield f"call.{quoted(column)}"
     counts = Counter(name for feature in features for name in set(feature.names))
     for feature in features:
         free = (name for name in feature.names if counts[name] == 1 and name not in taken)
         name = next(free, feature.column)
-        value = f"call.{_quoted(feature.column)}[each.row + 1]"
+        value = f"call.{quoted(feature.column)}[each.row + 1]"
         if feature.one_list:
-            value = f"case when len(call.{_quoted(feature.tensor + '.shape')}) = 1 then {value} end"
-        yield f"{value} as {_quoted(name)}"
+            value = f"case when len(call.{quoted(feature.tensor + '.shape')}) = 1 then {value} end"
+        yield f"{value} as {quoted(name)}"
 
 
 def _features(connection: Any, pattern: str, files: str) -> Iterator[Feature]:
@@ -178,14 +178,23 @@ def _profile_names(connection: Any, pattern: str) -> dict[str, str]:
     return {column: name.decode() for column, name in named if name}
 
 
-def _files(pattern: str) -> str:
-    quoted = pattern.replace("'", "''")
-    return f"read_parquet('{quoted}', union_by_name = true, hive_partitioning = false)"
+def pattern_of(root: str | Path, model: str) -> str:
+    """The files of a model's predictions under `root`, as `connect` takes it."""
+    return f"{_exports_in(str(root).rstrip('/'))}/{DATASETS[0]}/model={model}/{FILES}"
+
+
+def reading(pattern: str, more: str = "") -> str:
+    """All files of a pattern as one table. `more`: options of read_parquet."""
+    return f"read_parquet({text(pattern)}, union_by_name = true, hive_partitioning = false{more})"
 
 
 def _view(connection: Any, name: str, sql: str) -> None:
-    connection.execute(f"create or replace view {_quoted(name)} as {sql}")
+    connection.execute(f"create or replace view {quoted(name)} as {sql}")
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,6 +1,7 @@
 """`gnomon outcomes`: tell the registry what became of predictions, and see whether scores come true."""
 
 import csv
+import itertools
 import json
 import math
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ from gnomon.client import GatewayClient, RegistryClient
 from gnomon.domain import Role
 from gnomon.errors import InvalidInput, PredictionNotFound
 from gnomon.evidence import Outcome, VersionCalibration
+from gnomon.labelled import ID_COLUMNS
+from gnomon.labelled import outcomes as outcomes_in
 
 app = typer.Typer(no_args_is_help=True, help="What became of predictions.")
 
@@ -52,6 +55,9 @@ def outcomes() -> None:
 def record(
     name: Annotated[str, typer.Argument(help="The model's name.")],
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV: prediction_id or request_id, label.")],
+    exports: Annotated[
+        str, typer.Option("--from", help="Folder or URL that gateways export to: looks there, and asks no gateway.")
+    ] = "",
     registry: Registry = REGISTRY,
     gateway: Gateway = GATEWAY,
     tls_ca: TlsCa = None,
@@ -59,6 +65,9 @@ def record(
     tls_key: TlsKey = None,
 ) -> None:
     """Look up what each prediction had scored, and record it with its label. What was recorded before stays."""
+    if exports:
+        _record_from(exports, name, file, registry)
+        return
     told = left_out = new = 0
     batch: list[Outcome] = []
     with (
@@ -76,8 +85,28 @@ def record(
                 new += to.record_outcomes(name, batch)
                 batch.clear()
         new += to.record_outcomes(name, batch) if batch else 0
-    rest = told - left_out - new
-    console.print(f"{told} outcomes: {new} new, {rest} known or too old, {left_out} left out")
+    _tell(told, told - left_out, new)
+
+
+def _record_from(exports: str, name: str, file: Path, registry: str) -> None:
+    known: dict[str, dict[str, float]] = {column: {} for column in ID_COLUMNS}
+    nameless = found = new = 0
+    for row in labels(file):
+        column = next((column for column in ID_COLUMNS if row.get(column)), "")
+        if column:
+            known[column].setdefault(row[column], row["label"])
+        nameless += not column
+    with RegistryClient(registry) as to:
+        scored = outcomes_in(exports, name, known, lambda version: to.get_version(name, version).score)
+        while batch := list(itertools.islice(scored, BATCH)):
+            found += len(batch)
+            new += to.record_outcomes(name, batch)
+    _tell(nameless + sum(map(len, known.values())), found, new)
+
+
+def _tell(told: int, found: int, new: int) -> None:
+    left_out = max(0, told - found)
+    console.print(f"{told} outcomes: {new} new, {found - new} known or too old, {left_out} left out")
     raise typer.Exit(1 if left_out else 0)
 
 

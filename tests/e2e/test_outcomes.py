@@ -14,6 +14,8 @@ from gnomon.cli.main import app
 from gnomon.client import GatewayClient, RegistryClient
 from gnomon.domain import Arm, Role, Route
 from gnomon.drift import DriftPolicy
+from gnomon.errors import InvalidInput, NotFound
+from gnomon.exports import query
 from gnomon.stats.alarms import CALIBRATION
 from tests import models
 from tests.waiting import serves, until
@@ -24,7 +26,7 @@ CALLS = 500
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Embedded]:
-    with Embedded(tmp_path) as running:
+    with Embedded(tmp_path, gateway_flags=("--segment-max-age-s", "1")) as running:
         yield running
 
 
@@ -35,6 +37,13 @@ def told(scores: np.ndarray, often: float, file: Path) -> Path:
         table.writerow(["request_id", "label"])
         table.writerows((f"order {at}", int(RNG.random() < often * p)) for at, p in enumerate(scores.tolist()))
     return file
+
+
+def exported(folder: Path, sql: str) -> int:
+    try:
+        return int(query(folder, sql)[1][0][0])
+    except (NotFound, InvalidInput):  # no file yet
+        return 0
 
 
 def run(pair: Embedded, *arguments: str) -> str:
@@ -58,7 +67,10 @@ def test_scores_that_do_not_come_true_raise_an_alarm_without_any_rollout(pair: E
         assert "no outcomes of pricing are known" in run(pair, "outcomes", "show", "pricing")
         labels = told(scores, 2.2, tmp_path / "labels.csv")
         assert f"{CALLS} outcomes: {CALLS} new, 0 known" in run(pair, "outcomes", "record", "pricing", str(labels))
-        assert f"0 new, {CALLS} known" in run(pair, "outcomes", "record", "pricing", str(labels))
+        count = "select count(*) from pricing where status = 'answered'"
+        until(lambda: exported(tmp_path, count) == CALLS)
+        again = run(pair, "outcomes", "record", "pricing", str(labels), "--from", str(tmp_path))
+        assert f"{CALLS} outcomes: 0 new, {CALLS} known or too old, 0 left out" in again
         (event,) = until(lambda: registry.list_drift_events("pricing"))
         assert (event.version, event.monitor, event.rows) == (1, CALIBRATION, CALLS)
         assert "more came true than they said, by at least" in event.reason

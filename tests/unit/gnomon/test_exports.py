@@ -13,8 +13,11 @@ import pytest
 from gateway.journal.format import ANSWERED, FAILED, INPUT, OUTPUT
 from gateway.journal.writer import Record, TensorRecord
 from gateway.shipper import Shipper
+from gnomon.domain import Score
 from gnomon.errors import InvalidInput, NotFound, Unavailable
 from gnomon.exports import connect, query
+from gnomon.labelled import _score as score_in
+from gnomon.labelled import outcomes
 from gnomon.profile.v1 import profile_pb2
 from tests.journals import config_in, put_snapshot, put_version, record, route, writer_of
 from tests.servers import S3_ENVIRONMENT, make_bucket, s3_server, started
@@ -95,6 +98,35 @@ def test_each_row_of_a_call_is_a_row_with_plain_values(exports):
         assert row["score"] == row["dep_delay"]
         assert row["input.features[0]"] == row["dep_delay"] - 1  # the output has a column of that name as well
         assert row["output.features[0]"] == b"ab"
+
+
+def test_labels_find_what_calls_of_one_row_had_scored(exports):
+    _, calls = query(exports, "select prediction_id, rows, epoch, sequence from pricing where status = 'answered'")
+    labels = {"prediction_id": {prediction_id: rows / 2 for prediction_id, rows, *_ in calls} | {"nobody's": 1.0}}
+    found = list(outcomes(exports, "pricing", labels, lambda version: Score()))
+    assert sorted((each.prediction_id, each.version, each.epoch, each.label) for each in found) == sorted(
+        (prediction_id, 1, epoch, 0.5) for prediction_id, rows, epoch, _ in calls if rows == 1
+    )
+    _, scores = query(exports, "select prediction_id, score from pricing_rows where rows = 1 and status = 'answered'")
+    assert {each.prediction_id: each.score for each in found} == dict(scores)
+    assert list(outcomes(exports, "pricing", labels, lambda version: Score(output="nothing"))) == []
+    with pytest.raises(NotFound, match="no exported predictions of 'nobody'"):
+        list(outcomes(exports, "nobody", labels, lambda version: Score()))
+
+
+@pytest.mark.parametrize(
+    ("score", "expression"),
+    [
+        (Score(), 'call."output.b[1]"[1]'),
+        (Score(column=0), 'call."output.b[0]"[1]'),
+        (Score(output="a"), 'call."output.a"[-1]'),
+        (Score(output="a", column=2), 'call."output.a"[3]'),
+        (Score(output="b", column=2), None),
+        (Score(output="c"), None),
+    ],
+)
+def test_the_score_is_the_column_that_its_version_says(score, expression):
+    assert score_in(["output.a", "output.b[0]", "output.b[1]"], score) == expression
 
 
 def test_what_no_query_can_be_is_said_in_a_line(exports, tmp_path):
