@@ -69,8 +69,9 @@ def decode(message: Any, kind: type) -> Any:
     Raises: InvalidInput, RouteInvalid: from the value's own checks.
     """
     found: dict[str, Any] = {}
+    fields = message.DESCRIPTOR.fields_by_name
     for name, read, absent in _readings(kind):
-        if absent is not None and not message.HasField(name):
+        if absent is not None and fields[name].has_presence and not message.HasField(name):
             found |= absent
         else:
             found[name] = read(getattr(message, name))
@@ -85,7 +86,7 @@ def _readings(kind: type) -> list[tuple[str, Callable[[Any], Any], dict[str, Non
         hint = hints[field.name]
         inner, has_default = _optional(hint), field.default is not dataclasses.MISSING
         absent: dict[str, None] | None = {field.name: None} if inner is not None else None
-        if absent is None and has_default and dataclasses.is_dataclass(hint):
+        if absent is None and has_default:
             absent = {}
         readings.append((field.name, _reading(hint if inner is None else inner), absent))
     return readings

@@ -90,14 +90,13 @@ class DriftWatch:
         gone = [key for key in states if key[:2] not in keys]
         verdicts = [forget(gone, states, now_s)]
         for each in watched:
-            try:
-                if each.policy.muted:
-                    continue
-                if await self._observe(each, now_s):
-                    verdicts += await self._decided(each, states, now_s)
-                verdicts += await self._calibrated(each, states, now_s)
-            except Exception:  # of one version: the others are looked at all the same
-                log.exception("drift of %s version %d could not be judged", each.model, each.version)
+            if each.policy.muted:
+                continue
+            for judge in (self._judged, self._calibrated):
+                try:
+                    verdicts += await judge(each, states, now_s)
+                except Exception:  # of one version: the others are looked at all the same
+                    log.exception("drift of %s version %d could not be judged", each.model, each.version)
         for verdict in verdicts:
             await self._apply(verdict)
             states |= verdict.states
@@ -190,6 +189,9 @@ class DriftWatch:
             log.error("profile of %s version %d: %s; its drift is not watched", each.model, each.version, error)
             return None
 
+    async def _judged(self, each: Watched, states: Mapping[AlarmKey, State], now_s: float) -> list[Verdict]:
+        return await self._decided(each, states, now_s) if await self._observe(each, now_s) else []
+
     async def _decided(self, each: Watched, states: Mapping[AlarmKey, State], now_s: float) -> list[Verdict]:
         """Of all traffic, and of each slice: how alike the rows of a call are is that of all."""
         from gnomon.stats.looks import look  # brings scipy, which a registry without traffic need not load
@@ -220,11 +222,12 @@ class DriftWatch:
 
     async def _calibrated(self, each: Watched, states: Mapping[AlarmKey, State], now_s: float) -> list[Verdict]:
         """Whether the scores of a version come true, as far as outcomes are known."""
-        from gnomon.stats.calibration_look import look_at  # brings scipy
-
         known = await self._store.run(self._outcomes.reliability, each.model)
         if each.version not in known:
+            self._calibration.pop((each.model, each.version), None)
             return []
+        from gnomon.stats.calibration_look import look_at  # brings scipy
+
         rule = self._rule(each)
         finding = self._calibration[each.model, each.version] = look_at(known[each.version], rule)
         at = At(model=each.model, version=each.version, level=rule.level, complete=True, now_s=now_s)

@@ -4,6 +4,7 @@ Called from the registry's `store` thread only. An outcome told twice counts onc
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Integer, case, cast, delete, func, insert, select
 
@@ -60,7 +61,7 @@ class Outcomes:
             oldest, of_model = self._oldest(connection, model), outcomes.c.model == model
             old = outcomes.c.prediction_id < oldest, outcomes.c.epoch.not_in(epochs)
             connection.execute(delete(outcomes).where(of_model, *old))
-            return len(rows)
+            return sum(row["prediction_id"] >= oldest or row["epoch"] in epochs for row in rows)
 
     def realised(self, rollout: Rollout) -> tuple[Realised, ...]:
         """Sums of each epoch and version of the rollout."""
@@ -81,9 +82,8 @@ class Outcomes:
                 versions.require_model(connection, model)
                 of_model = select(outcomes.c.version).where(outcomes.c.model == model).distinct()
                 numbers = sorted(connection.execute(of_model).scalars())
-                self._reliability[model] = {
-                    number: _reliability(connection, model, number, self._recent) for number in numbers
-                }
+                found = {number: _reliability(connection, model, number, self._recent) for number in numbers}
+                self._reliability[model] = {number: each for number, each in found.items() if each.sums.any()}
         return self._reliability[model]
 
     def _oldest(self, connection: Connection, model: str) -> str:
@@ -118,7 +118,7 @@ def _known(connection: Connection, model: str, ids: list[str]) -> list[str]:
     return found
 
 
-def _row(model: str, told: Outcome, now_unix_ms: int) -> dict[str, object]:
+def _row(model: str, told: Outcome, now_unix_ms: int) -> dict[str, Any]:
     return {
         "model": model,
         "prediction_id": told.prediction_id,

@@ -17,6 +17,8 @@ from scipy import special
 from gnomon.stats import deviance
 from gnomon.stats.alarms import STATISTICS, Bar, Tolerance
 from gnomon.stats.bins import coarsen
+from gnomon.stats.categories import Categories
+from gnomon.stats.nominal import expected_new
 from gnomon.stats.profile import Monitor, Profile
 from gnomon.stats.two_sample import MANY_ROWS, missing
 
@@ -143,26 +145,51 @@ def _share(what: str, reference: tuple[int, int], window: tuple[int, int], rule:
 
 def _distances(monitor: Monitor, window: NDArray[np.int64], n: int, rule: Rule) -> dict[str, Any]:
     reference = monitor.counts[:-1]
+    if monitor.categories is not None:
+        return _of_names(monitor, monitor.categories, window, rule)
     m = int(reference.sum())
     rows = float(deviance.effective(m, n, rule.design_effect))
-    labels = coarsen(reference, 20 if n / rule.design_effect >= MANY_ROWS else 10)
+    labels = coarsen(reference, _groups(n, rule))
     old, new = (np.bincount(labels, counts).astype(np.int64) for counts in (reference, window))
-    psi, degrees = float(deviance.psi(old, new)), int(labels[-1])
-    distances = {
-        "psi": psi,
-        "psi_corrected": psi - degrees / rows,
-        "psi_lower": deviance.noncentrality(psi * rows, degrees, rule.level) / rows,
-        "p_psi": float(deviance.deviance_p_value(old, new, rule.design_effect)),
-    }
-    if monitor.categories is not None:  # names have no order
-        unseen = int(window[monitor.categories.unseen])
-        return distances | _share("new", (min(monitor.categories.once, m), m), (unseen, n), rule)
+    distances = _groups_apart(old, new, rule)
     ks = float(deviance.ks(reference, window))
     return distances | {
         "ks": ks,
         "ks_corrected": max(0.0, ks - deviance.MEAN_OF_KOLMOGOROV / math.sqrt(rows)),
         "ks_lower": max(0.0, ks - deviance.ks_margin(rows, rule.level)),
         "p_ks": float(deviance.ks_p_value(ks, rows)),
+    }
+
+
+def _of_names(monitor: Monitor, categories: Categories, window: NDArray[np.int64], rule: Rule) -> dict[str, Any]:
+    """Names have no order, and no KS, but may be new.
+
+    Groups go by the alphabet, and are of names alone that have a slot: which have one, and their order, was chosen by
+    the counts of the reference, so the commonest would be too many in it.
+    """
+    m, n = int(monitor.counts[:-1].sum()), int(window.sum())
+    new = _share("new", (expected_new(monitor), m), (int(window[categories.unseen]), n), rule)
+    order = np.argsort([str(value) for value in categories.values], kind="stable")
+    reference, seen = monitor.counts[order], window[order]
+    if min(reference.sum(), seen.sum()) < rule.min_rows:
+        return new
+    labels = coarsen(reference, _groups(int(seen.sum()), rule))
+    old, now = (np.bincount(labels, counts).astype(np.int64) for counts in (reference, seen))
+    return new | _groups_apart(old, now, rule)
+
+
+def _groups(n: int, rule: Rule) -> int:
+    return 20 if n / rule.design_effect >= MANY_ROWS else 10
+
+
+def _groups_apart(old: NDArray[np.int64], new: NDArray[np.int64], rule: Rule) -> dict[str, Any]:
+    psi, degrees = float(deviance.psi(old, new)), len(old) - 1
+    rows = float(deviance.effective(int(old.sum()), int(new.sum()), rule.design_effect))
+    return {
+        "psi": psi,
+        "psi_corrected": psi - degrees / rows,
+        "psi_lower": deviance.noncentrality(psi * rows, degrees, rule.level) / rows,
+        "p_psi": float(deviance.deviance_p_value(old, new, rule.design_effect)),
     }
 
 

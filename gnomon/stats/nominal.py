@@ -96,7 +96,14 @@ def new_share(monitor: Monitor, window: Counts) -> ShareResult:
     if monitor.categories is None:
         raise ValueError(f"monitor {monitor.name!r} is of numbers: its values outside the reference are below or above")
     new, rows = int(window[monitor.categories.unseen]), int(monitor.counts[:-1].sum())
-    return _share((min(monitor.categories.once, rows), rows), (new, int(window[:-1].sum())))
+    return _share((expected_new(monitor), rows), (new, int(window[:-1].sum())))
+
+
+def expected_new(monitor: Monitor) -> int:
+    """How many of the reference's rows stand for values that are new: those it counted, where it was recounted."""
+    assert monitor.categories is not None
+    counted = int(monitor.counts[monitor.categories.unseen])
+    return counted or min(monitor.categories.once, int(monitor.counts[:-1].sum()))
 
 
 def outside(monitor: Monitor, window: Counts) -> OutsideResult:

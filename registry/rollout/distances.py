@@ -87,7 +87,11 @@ def alpha_of(policy: Policy, index: int) -> float:
 
 def scores_apart(ours: Arm, theirs: Arm, since_unix_ms: int, alpha: float) -> Apart:
     """Scores of the candidate beside those of stable. CPU-bound, some milliseconds a score."""
-    theirs_by_name = {monitor.name: binned for monitor, binned in _columns(theirs, since_unix_ms) if monitor.is_score}
+    theirs_by_name = {
+        monitor.name: binned
+        for monitor, binned in _columns(theirs, since_unix_ms)
+        if monitor.is_score and monitor.categories is None
+    }
     cut_by = {monitor.name: _reference(monitor) for monitor in theirs.profile.monitors}
     pairs = [
         (monitor.name, theirs_by_name[monitor.name], binned, cut_by[monitor.name])
@@ -98,8 +102,12 @@ def scores_apart(ours: Arm, theirs: Arm, since_unix_ms: int, alpha: float) -> Ap
 
 
 def inputs_apart(ours: Arm, since_unix_ms: int, alpha: float) -> Apart:
-    """Inputs of the candidate beside its training data. CPU-bound, some milliseconds an input."""
-    columns = [(monitor, binned) for monitor, binned in _columns(ours, since_unix_ms) if not monitor.is_score]
+    """Inputs of the candidate beside its training data. CPU-bound, some milliseconds an input.
+
+    Names are left out: their slots were chosen by the very counts they would be held against.
+    """
+    inputs = [(monitor, binned) for monitor, binned in _columns(ours, since_unix_ms) if not monitor.is_score]
+    columns = [(monitor, binned) for monitor, binned in inputs if monitor.categories is None]
     widest = _widest([(m.name, _reference(m), binned, _reference(m)) for m, binned in columns], alpha)
     return dataclasses.replace(widest, log_e=_log_e([(binned, _reference(m)) for m, binned in columns]))
 
@@ -141,6 +149,4 @@ def _reference(monitor: "Monitor") -> Binned:
 
 
 def _binned(monitor: "Monitor", counts: NDArray[np.int64]) -> Binned:
-    """Of names the slots stand for values, commonest first: their PSI does not mind which order they have."""
-    edges = monitor.edges if monitor.categories is None else np.arange(1, len(counts) - 1, dtype=np.float32)
-    return Binned(edges=edges, counts=counts[:-1])
+    return Binned(edges=monitor.edges, counts=counts[:-1])

@@ -713,14 +713,14 @@ class VersionCalibration(_message.Message):
     def __init__(self, version: _Optional[int] = ..., outcomes: _Optional[int] = ..., mean_score: _Optional[float] = ..., share: _Optional[float] = ..., error: _Optional[float] = ..., brier: _Optional[float] = ..., p_value: _Optional[float] = ..., bins: _Optional[_Iterable[_Union[CalibrationBin, _Mapping]]] = ..., since_unix_ms: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class CalibrationReport(_message.Message):
-    __slots__ = ("model", "tolerance", "versions")
+    __slots__ = ("model", "versions", "tolerance")
     MODEL_FIELD_NUMBER: _ClassVar[int]
-    TOLERANCE_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    TOLERANCE_FIELD_NUMBER: _ClassVar[int]
     model: str
-    tolerance: float
     versions: _containers.RepeatedCompositeFieldContainer[VersionCalibration]
-    def __init__(self, model: _Optional[str] = ..., tolerance: _Optional[float] = ..., versions: _Optional[_Iterable[_Union[VersionCalibration, _Mapping]]] = ...) -> None: ...
+    tolerance: float
+    def __init__(self, model: _Optional[str] = ..., versions: _Optional[_Iterable[_Union[VersionCalibration, _Mapping]]] = ..., tolerance: _Optional[float] = ...) -> None: ...
 
 class RecordOutcomesRequest(_message.Message):
     __slots__ = ("model", "outcomes")

@@ -64,6 +64,29 @@ def test_the_bound_is_above_the_true_error_no_more_often_than_the_level_says(pre
     assert over <= 400 * level
 
 
+def test_rare_scores_too_bold_are_found_within_one_bin() -> None:
+    rng = np.random.default_rng(4)
+    p = rng.choice([0.005, 0.045], 20_000)
+    found = look_at(of(p, np.full(20_000, 0.025), rng), RULE)
+    assert (found.bar, "too bold" in found.reason) == (Bar.ABOVE, True)
+
+
+@pytest.mark.parametrize("prevalence", [0.001, 0.01, 0.2])
+@pytest.mark.parametrize("outcomes", [2_000, 20_000])
+def test_scores_that_are_true_again_end_an_alarm(prevalence: float, outcomes: int) -> None:
+    rng = np.random.default_rng(5)
+    runs = [rng.uniform(0.5, 1.5, outcomes) * prevalence for _ in range(60)]
+    assert np.mean([look_at(of(p, p, rng), RULE).bar is Bar.BELOW for p in runs]) > 0.9
+
+
+def test_a_single_rare_event_too_many_is_no_alarm() -> None:
+    """Five foretold, Poisson: a normal bound would be over it in one of a hundred runs, at a level of 1e-4."""
+    rng = np.random.default_rng(6)
+    p = np.full(5_000, 0.001)
+    rule = Rule(level=1e-4, tolerance=Tolerance(calibration=0.0))
+    assert sum(look_at(of(p, p, rng), rule).bar is Bar.ABOVE for _ in range(3_000)) <= 1
+
+
 def test_a_bound_is_never_below_nothing_and_grows_with_the_sum() -> None:
     bounds = [surely(away, 100.0, 1e-6) for away in (0.0, 50.0, 200.0, 400.0)]
     assert bounds[0] == bounds[1] == 0.0

@@ -133,3 +133,40 @@ def test_a_part_of_the_reference_may_have_fewer_rows_than_names_that_are_there_o
     window.update({"id": rng.permutation(600)})
     assert window.new_categories()["id"].reference == 1.0
     assert look(part, window.counts, RULE)
+
+
+@pytest.mark.parametrize(
+    ("names", "rows"), [(100, 5_000), (500, 5_000), (2_000, 5_000), (3_000, 20_000), (500, 50_000)]
+)
+def test_clean_names_raise_nothing_however_many_and_alike_they_are(names, rows):
+    """Of those with a slot the reference has too many, because it has: they were chosen by it."""
+    rng = np.random.default_rng(12)
+    profile = Profile.fit({"id": rng.integers(0, names, rows)}, categorical=["id"])
+    window = Sketch(profile)
+    window.update({"id": rng.integers(0, names, 20_000)})
+    (found,) = look(profile, window.counts, RULE)
+    assert found.bar is not Bar.ABOVE
+    assert found.p_value > 1e-3
+
+
+def test_names_whose_shares_moved_are_above():
+    rng = np.random.default_rng(13)
+    profile = Profile.fit({"id": rng.integers(0, 50, 20_000)}, categorical=["id"])
+    window = Sketch(profile)
+    window.update({"id": np.minimum(rng.integers(0, 70, 20_000), 49)})
+    (found,) = look(profile, window.counts, RULE)
+    assert (found.bar, found.psi_lower > 0.02) == (Bar.ABOVE, True)
+
+
+def test_new_names_that_a_recount_has_seen_are_not_new():
+    rng = np.random.default_rng(14)
+    column = lambda rows: {"city": rng.zipf(1.4, rows).astype("U9")}  # noqa: E731 - a value among values
+    sample = Profile.fit(column(3_000))
+    whole = Sketch(sample)
+    whole.update(column(200_000))
+    profile, window = sample.recounted(whole.counts), Sketch(sample)
+    window.update(column(20_000))
+    (found,) = look(profile, window.counts, RULE)
+    assert found.new_reference > 0.02
+    assert found.new_share == pytest.approx(found.new_reference, abs=0.01)
+    assert found.bar is not Bar.ABOVE
