@@ -1,6 +1,7 @@
 """What gateways report and gates judge: totals, so that a report may be lost or repeated without harm."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -224,6 +225,9 @@ class DriftPoint:
     missing_share: float = math.nan
 
 
+PREDICTION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # in the order of time
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a prediction had scored, and what turned out to be true."""
@@ -238,6 +242,8 @@ class Outcome:
         _check_counts(self, "version", "epoch")
         if not self.prediction_id:
             raise InvalidInput("prediction_id '' of Outcome: a prediction has an id")
+        if not PREDICTION_ID.fullmatch(self.prediction_id):
+            raise InvalidInput(f"prediction_id {self.prediction_id!r} of Outcome: an id as a gateway gives it expected")
         if not (math.isfinite(self.score) and math.isfinite(self.label)):
             raise InvalidInput(f"score {self.score} and label {self.label} of {self.prediction_id}: numbers expected")
 

@@ -27,6 +27,7 @@ from gnomon.evidence import (
 from gnomon.registry.v1 import registry_pb2 as pb
 from gnomon.rollout import Guard, Policy, Rollout, Step
 from gnomon.stats import Profile, Sketch
+from tests.predictions import prediction_id as an_id
 
 POLICY = Policy(
     steps=(
@@ -271,7 +272,7 @@ async def test_what_became_of_predictions_decides(
     await reporter.report(0)
     epoch = client.get_route(model).revision
     wrong = [
-        Outcome(prediction_id=f"{version}-{n}", version=version, epoch=epoch, score=score, label=1.0)
+        Outcome(prediction_id=an_id(n, version), version=version, epoch=epoch, score=score, label=1.0)
         for version, score in ((1, 0.9), (2, 0.1))
         for n in range(60)
     ]

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from gnomon.cli.main import app
 from gnomon.client import RegistryClient
 from gnomon.evidence import Outcome
+from tests.predictions import prediction_id as an_id
 
 POLICY = """
 max_error_share: 0.01
@@ -83,7 +84,7 @@ def test_calibration_of_known_outcomes_is_shown(
     )
     epoch = applied["decisions"][0]["epoch"]
     told = [
-        Outcome(prediction_id=f"{n}", version=2, epoch=epoch, score=0.72, label=float(n % 4 != 0)) for n in range(400)
+        Outcome(prediction_id=an_id(n), version=2, epoch=epoch, score=0.72, label=float(n % 4 != 0)) for n in range(400)
     ]
     assert client.record_outcomes(model, told) == 400
     text = shown()

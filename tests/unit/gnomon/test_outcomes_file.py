@@ -10,10 +10,11 @@ from gnomon.cli.outcomes import LeftOut, labels, outcome_of
 from gnomon.domain import Role
 from gnomon.errors import InvalidInput
 from gnomon.gateway.v1 import gateway_pb2 as pb
+from tests.predictions import prediction_id as an_id
 
 
 def trace(*rows: list[float], role: Role = Role.CANARY, score: tuple[str, int] = ("", -1), **fields: Any) -> Any:
-    made = pb.PredictionTrace(**{"prediction_id": "p1", "status": "answered"} | fields)
+    made = pb.PredictionTrace(**{"prediction_id": an_id(1), "status": "answered"} | fields)
     made.why.model, made.why.version, made.why.epoch, made.why.role = "pricing", 2, 7, int(role)
     made.version.score.output, made.version.score.column = score
     table = np.array(rows, np.float32)
@@ -25,7 +26,7 @@ def trace(*rows: list[float], role: Role = Role.CANARY, score: tuple[str, int] =
 @pytest.mark.parametrize(("score", "value"), [(("", -1), 0.75), (("probabilities", 0), 0.25)])
 def test_the_score_is_the_one_its_version_names(score: tuple[str, int], value: float) -> None:
     made = outcome_of(trace([0.25, 0.75], score=score), "pricing", 1.0)
-    assert (made.prediction_id, made.version, made.epoch, made.score, made.label) == ("p1", 2, 7, value, 1.0)
+    assert (made.prediction_id, made.version, made.epoch, made.score, made.label) == (an_id(1), 2, 7, value, 1.0)
 
 
 @pytest.mark.parametrize(

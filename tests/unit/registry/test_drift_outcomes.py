@@ -10,6 +10,7 @@ from gnomon.errors import ModelNotFound
 from gnomon.evidence import Outcome
 from gnomon.stats.alarms import CALIBRATION
 from registry.drift_answers import Question
+from tests.predictions import prediction_id as an_id
 from tests.unit.registry.test_drift_watch import Watching
 
 RNG = np.random.default_rng(8)
@@ -28,7 +29,7 @@ def tell(watching: Watching, number: int, *, come_true: float, version: int = 1)
     labels = RNG.random(number) < scores * come_true
     told = [
         Outcome(
-            prediction_id=f"{watching.now_s:.0f}-{version}-{at:06}", version=version, epoch=1, score=p, label=float(y)
+            prediction_id=an_id(at, int(watching.now_s), version), version=version, epoch=1, score=p, label=float(y)
         )
         for at, (p, y) in enumerate(zip(scores.tolist(), labels, strict=True))
     ]

@@ -12,6 +12,7 @@ from gnomon.evidence import Outcome
 from gnomon.rollout import Policy, Rollout
 from gnomon.stats.calibration import Reliability
 from registry.outcomes import Outcomes
+from tests.predictions import prediction_id as an_id
 from tests.unit.registry.inside import Inside
 from tests.unit.registry.situations import BASELINE, CANARY, CANDIDATE, MODEL, arm
 
@@ -24,7 +25,7 @@ def told(epoch: int, version: int, number: int, wrong: int) -> tuple[Outcome, ..
     """So many outcomes of label 1, the first `wrong` of them with a score of 0.4."""
     return tuple(
         Outcome(
-            prediction_id=f"{epoch}-{version}-{n}",
+            prediction_id=an_id(n, epoch, version),
             version=version,
             epoch=epoch,
             score=0.4 if n < wrong else 0.6,
@@ -94,10 +95,10 @@ async def test_the_oldest_predictions_make_room_and_are_not_taken_again(inside: 
     kept = Outcomes(inside.database, lambda: 0, kept=4, recent=3)
 
     def tell(*numbers: int, epoch: int = 1) -> int:
-        return kept.record(MODEL, [of(f"{number:03}", epoch) for number in numbers])
+        return kept.record(MODEL, [of(number, epoch) for number in numbers])
 
-    def of(prediction_id: str, epoch: int) -> Outcome:
-        return Outcome(prediction_id=prediction_id, version=1, epoch=epoch, score=0.5, label=1.0)
+    def of(number: int, epoch: int) -> Outcome:
+        return Outcome(prediction_id=an_id(number), version=1, epoch=epoch, score=0.5, label=1.0)
 
     assert tell(5, 3, 1) == 3
     assert tell(4, 2) == 2
@@ -141,6 +142,8 @@ async def test_outcomes_of_a_version_that_is_none_are_refused_and_none_is_taken(
     ("wrong", "why"),
     [
         ({"prediction_id": ""}, "prediction_id ''"),
+        ({"prediction_id": "order-17"}, "prediction_id 'order-17'"),
+        ({"prediction_id": an_id(0xABC).upper()}, "0ABC' of Outcome: an id as a gateway gives it"),
         ({"score": float("nan")}, "score nan"),
         ({"label": float("inf")}, "label inf"),
         ({"version": -1}, "version -1"),
@@ -148,7 +151,7 @@ async def test_outcomes_of_a_version_that_is_none_are_refused_and_none_is_taken(
 )
 def test_an_outcome_is_of_numbers(wrong: dict[str, Any], why: str) -> None:
     with pytest.raises(InvalidInput, match=why):
-        Outcome(**{"prediction_id": "a", "version": 1, "epoch": 1, "score": 0.5, "label": 1.0} | wrong)
+        Outcome(**{"prediction_id": an_id(1), "version": 1, "epoch": 1, "score": 0.5, "label": 1.0} | wrong)
 
 
 def test_a_gate_on_outcomes_asks_for_some() -> None:
@@ -171,7 +174,7 @@ async def test_reliability_is_of_each_version_as_the_library_has_it(inside: Insi
     for version, each in scores.items():
         labels = (rng.random(502) < each).astype(float)
         told = [
-            Outcome(prediction_id=f"{version}-{n}", version=version, epoch=1, score=float(score), label=label)
+            Outcome(prediction_id=an_id(n, version), version=version, epoch=1, score=float(score), label=label)
             for n, (score, label) in enumerate([*zip(each, labels.tolist(), strict=True), *odd])
         ]
         assert await inside.controller.record(MODEL, tuple(told)) == len(told)
