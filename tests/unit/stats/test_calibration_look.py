@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from gnomon.stats.alarms import Bar, Tolerance
 from gnomon.stats.calibration import Reliability
@@ -79,12 +80,14 @@ def test_scores_that_are_true_again_end_an_alarm(prevalence: float, outcomes: in
     assert np.mean([look_at(of(p, p, rng), RULE).bar is Bar.BELOW for p in runs]) > 0.9
 
 
-def test_a_single_rare_event_too_many_is_no_alarm() -> None:
-    """Five foretold, Poisson: a normal bound would be over it in one of a hundred runs, at a level of 1e-4."""
-    rng = np.random.default_rng(6)
-    p = np.full(5_000, 0.001)
-    rule = Rule(level=1e-4, tolerance=Tolerance(calibration=0.0))
-    assert sum(look_at(of(p, p, rng), rule).bar is Bar.ABOVE for _ in range(3_000)) <= 1
+@pytest.mark.parametrize("foretold", [0.5, 1.0, 5.0, 20.0])
+@pytest.mark.parametrize("level", [1e-3, 1e-6, 1e-9])
+def test_no_count_of_rare_events_is_over_the_bound_that_chance_reaches_oftener(foretold: float, level: float) -> None:
+    """By Poisson's exact tail, which a normal bound ignores."""
+    count = next(count for count in range(1, 500) if surely(count - foretold, foretold, level) > 0)
+    assert stats.poisson.sf(count - 1, foretold) <= level / 6
+    normal = foretold + stats.norm.isf(level / 12) * foretold**0.5
+    assert count > normal
 
 
 def test_a_bound_is_never_below_nothing_and_grows_with_the_sum() -> None:
