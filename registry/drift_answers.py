@@ -97,20 +97,23 @@ class DriftAnswers:
             dataclasses.replace(each, rows=self._rows_of(told, each.name), alarmed=names_of(alarmed, each.name))
             for each in drift.slices
         ]
-        report = await self.calibration(version.model)
+        outcomes = () if asked.slice else await self._calibrated(version.model, states)
         return dataclasses.replace(
             drift,
             monitors=tuple(monitors),
             slices=tuple(slices),
             silent=rings.silent() if rings else (),
-            calibration=tuple(each for each in report.versions if each.version == version.version and not asked.slice),
+            calibration=tuple(each for each in outcomes if each.version == version.version),
         )
 
     async def calibration(self, model: str) -> CalibrationReport:
         """Of the newest outcomes of each version. Raises: ModelNotFound."""
-        known = await self._store.run(self._outcomes.reliability, model)
         policy = await self._store.run(self._book.get_policy, model)
-        states = await self._store.run(self._book.alarms)
+        versions = await self._calibrated(model, await self._store.run(self._book.alarms))
+        return CalibrationReport(model=model, tolerance=policy.calibration_tolerance, versions=versions)
+
+    async def _calibrated(self, model: str, states: Mapping[AlarmKey, State]) -> tuple[VersionCalibration, ...]:
+        known = await self._store.run(self._outcomes.reliability, model)
         found = []
         for version, reliability in known.items():
             numbers = dataclasses.asdict(reliability.calibration())
@@ -120,7 +123,7 @@ class DriftAnswers:
             last = self.watch.calibration(model, version)
             reason = "" if last is None else last.reason
             found.append(VersionCalibration(version=version, bins=bins, since_unix_ms=since, reason=reason, **numbers))
-        return CalibrationReport(model=model, tolerance=policy.calibration_tolerance, versions=tuple(found))
+        return tuple(found)
 
     def _rows_of(self, told: "Told", of_slice: str) -> int:
         """In the policy's window."""

@@ -1,6 +1,7 @@
 """What more is told of a judged span: evidence, history, counts, and other arms beside the stable one. CPU-bound."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,9 +29,9 @@ OTHERS, NEW = "(others)", "(new)"  # slots of names: rarer ones of the reference
 Filled = tuple[Monitor, NDArray[np.int64]]  # slots
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Told:
-    """What is known of one version, or of a slice of its traffic: its profile, and its ticks."""
+    """What is known of one version, or of a slice of its traffic: its profile, which is parsed once, and its ticks."""
 
     model: str
     version: int
@@ -44,7 +45,7 @@ class Told:
 
     def counted(self, span: Span) -> Counted:
         """The ticks of a span. Raises: as `read`."""
-        return of_span(self.ticks, span, self.whole().slots)
+        return of_span(self.ticks, span, self.whole.slots)
 
     def filled(self, found: Counted) -> list[Filled]:
         """Each monitor with its counts. Raises: as `read`."""
@@ -53,26 +54,27 @@ class Told:
 
     def read(self, span: Span) -> Profile:
         """The reference, of the span's hours if it can be. Raises: ArtifactCorrupt, InvalidInput: no such slice."""
-        return self.whole().over(span.from_unix_ms / 1000, span.to_unix_ms / 1000)
+        return self.whole.over(span.from_unix_ms / 1000, span.to_unix_ms / 1000)
 
+    @functools.cached_property
     def whole(self) -> Profile:
         """The reference of all hours. Raises: as `read`."""
-        stored = self._stored()
         if not self.slice:
-            return stored
+            return self._stored
         try:
-            return stored.of_slice(self.slice)
+            return self._stored.of_slice(self.slice)
         except KeyError:
-            there = ", ".join(each.name for each in stored.slices) or "none"
+            there = ", ".join(each.name for each in self._stored.slices) or "none"
             raise InvalidInput(f"slice {self.slice!r} of version {self.version}: it has {there}") from None
 
     def slices(self) -> tuple[SliceDrift, ...]:
         """Those that the version has: their rows and alarms are not known here."""
-        return tuple(SliceDrift(name=each.name, rows=0, reference_rows=each.rows) for each in self._stored().slices)
+        return tuple(SliceDrift(name=each.name, rows=0, reference_rows=each.rows) for each in self._stored.slices)
 
     def reference(self) -> str:
-        return self._stored().reference
+        return self._stored.reference
 
+    @functools.cached_property
     def _stored(self) -> Profile:
         try:
             return Profile.from_bytes(self.profile)
@@ -172,7 +174,7 @@ def _evidence(
 
 
 def _history(asked: Question, told: Told, span: Span, rings: VersionWindows | None) -> list[tuple[DriftPoint, ...]]:
-    profile = told.whole()
+    profile = told.whole
     if not asked.points:
         return [() for _ in profile.monitors]
     farther = rings is not None and 1000 * rings.reach_s > span.to_unix_ms - span.from_unix_ms
